@@ -1,0 +1,1 @@
+"""One outside thing, one file, the only importer of its library."""

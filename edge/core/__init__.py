@@ -1,0 +1,1 @@
+"""Pure code: no sockets, files, clock, environment or logging."""

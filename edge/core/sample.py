@@ -1,0 +1,54 @@
+"""The sample: one second of a building's mains."""
+
+import math
+import re
+from dataclasses import dataclass
+from enum import IntFlag
+
+from edge.errors import BadReading
+
+POWER_LIMIT_W = 1_000_000.0
+"""No metered building draws or exports more; a larger number is a broken reading."""
+
+_BUILDING = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class Flags(IntFlag):
+    """What a reader must know about a sample; stored as an integer."""
+
+    HELD = 1
+    """No message came for this second: the last value is held."""
+    ARRIVAL_TIME = 2
+    """Stamped by arrival, since the meter sent no time that could be trusted."""
+    LATE = 4
+    """Arrived after a newer second: in the database, not in the window."""
+
+
+NO_FLAGS = Flags(0)
+
+
+def check_building(name: str) -> str:
+    """Return `name`; raise BadReading unless it is 1-64 characters of A-Z a-z 0-9 _ . - and starts with a letter or digit."""
+    if not _BUILDING.fullmatch(name):
+        raise BadReading(f"building name {name[:80]!r} is not 1-64 of A-Z a-z 0-9 _ . -")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One second of mains: `at_ms` is a whole second, UTC; import is positive. BadReading where a value is impossible."""
+
+    building: str
+    at_ms: int
+    power_w: float
+    voltage_v: float | None = None
+    current_a: float | None = None
+    flags: Flags = NO_FLAGS
+
+    def __post_init__(self) -> None:
+        check_building(self.building)
+        if self.at_ms <= 0 or self.at_ms % 1000:
+            raise BadReading(f"time {self.at_ms} ms is not a whole second after 1970")
+        for unit, value in (("W", self.power_w), ("V", self.voltage_v), ("A", self.current_a)):
+            if value is not None and not (math.isfinite(value) and abs(value) <= POWER_LIMIT_W):
+                raise BadReading(f"{value} {unit} is not a possible reading")

@@ -1,0 +1,25 @@
+"""One error class per reaction; anything else is a bug and crashes."""
+
+
+class NilmError(Exception):
+    """An error with a message for the person who runs the box."""
+
+
+class ConfigError(NilmError):
+    """The configuration is wrong: say which key, exit 78, do not restart."""
+
+
+class BadReading(NilmError):
+    """A meter's message that is no sample: count it, acknowledge it, go on."""
+
+
+class Rejected(NilmError):
+    """The other side refused this data for good: set it aside, go on."""
+
+
+class Unavailable(NilmError):
+    """A server, disk or network is away: wait with backoff, retry."""
+
+
+class ModelError(NilmError):
+    """A model cannot be trusted or used: switch that one off, go on."""

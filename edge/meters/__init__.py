@@ -1,0 +1,1 @@
+"""One file per meter family: a payload becomes total active power in W."""
