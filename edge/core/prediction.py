@@ -33,7 +33,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class PredictionTable:
-    """Consecutive ticks with the same columns: `at_ms` int64 (t,), `values` COLUMN (t, appliance), `other_w` float64 (t,)."""
+    """Consecutive ticks of the same columns: `at_ms` int64 (t,), `values` COLUMN (t, appliance), `other_w` (t,)."""
 
     columns: tuple[Column, ...]
     at_ms: NDArray[np.int64]

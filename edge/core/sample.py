@@ -28,7 +28,7 @@ NO_FLAGS = Flags(0)
 
 
 def check_building(name: str) -> str:
-    """Return `name`; raise BadReading unless it is 1-64 characters of A-Z a-z 0-9 _ . - and starts with a letter or digit."""
+    """Return `name`; BadReading unless it is 1-64 of A-Z a-z 0-9 _ . - and starts with a letter or digit."""
     if not _BUILDING.fullmatch(name):
         raise BadReading(f"building name {name[:80]!r} is not 1-64 of A-Z a-z 0-9 _ . -")
     return name
@@ -36,7 +36,7 @@ def check_building(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One second of mains: `at_ms` is a whole second, UTC; import is positive. BadReading where a value is impossible."""
+    """One second of mains: `at_ms` a whole second, UTC; import is positive. BadReading where it is impossible."""
 
     building: str
     at_ms: int

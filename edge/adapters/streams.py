@@ -1,0 +1,265 @@
+"""Redis: each building's window, predictions, outbox and counters, and what the services say of themselves.
+
+A stream entry of the window and of the predictions has the id `<at_ms>-0`, so a second is there once or not at all.
+The outbox numbers its entries by itself; its reader removes them once they are stored.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from edge.core.prediction import Column, PredictionTable, Tick, pack, unpack
+from edge.core.sample import Flags, Sample
+from edge.errors import Unavailable
+
+WINDOW_S = 3600
+"""The window's length: the contract with every reader, not a setting."""
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """What waits to be stored: a sample, or one second of predictions."""
+
+    id: bytes
+    content: Sample | Tick
+
+
+class Streams:
+    """One connection to Redis. Every method raises Unavailable while Redis cannot do its part."""
+
+    def __init__(self, client: redis.Redis, outbox_h: int) -> None:
+        self._redis: Any = client
+        self._outbox_length = outbox_h * 3600 * 2
+        self._add_sample: Callable[..., Any] = client.register_script((_HERE / "add_sample.lua").read_text())
+        self._add_tick: Callable[..., Any] = client.register_script((_HERE / "add_tick.lua").read_text())
+        self._layouts: dict[bytes, tuple[Column, ...]] = {}
+        self._written: dict[tuple[Column, ...], bytes] = {}
+
+    @classmethod
+    def connect(cls, url: str, outbox_h: int = 26, timeout_s: float = 5.0) -> Self:
+        """Prepare a connection; Redis need not be there yet."""
+        client = redis.Redis.from_url(
+            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
+        )
+        return cls(client, outbox_h)
+
+    # -- the pipeline's way in ------------------------------------------------------------------------------------
+
+    def add_samples(self, samples: Sequence[Sample]) -> list[str]:
+        """Store samples, oldest first; say of each: accepted, duplicate or late."""
+        with _available():
+            pipeline = self._redis.pipeline(transaction=False)
+            for building in {sample.building for sample in samples}:
+                pipeline.sadd("nilm:buildings", building)
+            for sample in samples:
+                keys = [_key(sample.building, name) for name in ("window", "outbox", "counters")]
+                args = [sample.at_ms, WINDOW_S, self._outbox_length, int(sample.flags), *_fields(sample)]
+                self._add_sample(keys=keys, args=args, client=pipeline)
+            return [verdict.decode() for verdict in pipeline.execute()[-len(samples) :]]
+
+    def add_ticks(self, ticks: Sequence[Tick]) -> None:
+        """Store predictions, oldest first; a second that has its own already keeps them."""
+        with _available():
+            pipeline = self._redis.pipeline(transaction=False)
+            for tick in ticks:
+                keys = [_key(tick.building, name) for name in ("predictions", "outbox", "counters")]
+                layout = self._layout_of(tick.columns)
+                packed = pack(tick.values, tick.other_w)
+                args = [tick.at_ms, WINDOW_S, self._outbox_length, layout, packed]
+                self._add_tick(keys=keys, args=args, client=pipeline)
+            pipeline.execute()
+
+    def count(self, building: str, name: str) -> None:
+        """Add one to a building's counter, for what leaves no entry (malformed, future)."""
+        with _available():
+            self._redis.hincrby(_key(building, "counters"), name, 1)
+
+    # -- reading the last hour ------------------------------------------------------------------------------------
+
+    def buildings(self) -> list[str]:
+        """The buildings that ever had a sample, sorted."""
+        with _available():
+            return sorted(name.decode() for name in self._redis.smembers("nilm:buildings"))
+
+    def window(self, building: str, last: int = WINDOW_S) -> list[Sample]:
+        """The newest `last` samples, oldest first."""
+        with _available():
+            entries = self._redis.xrevrange(_key(building, "window"), count=last)
+        return [_sample(building, entry_id, fields) for entry_id, fields in reversed(entries)]
+
+    def samples_after(self, building: str, at_ms: int) -> list[Sample]:
+        """The window's samples newer than `at_ms`, oldest first."""
+        with _available():
+            entries = self._redis.xrange(_key(building, "window"), min=f"({at_ms}-0")
+        return [_sample(building, entry_id, fields) for entry_id, fields in entries]
+
+    def predictions(self, building: str, last: int = WINDOW_S) -> list[PredictionTable]:
+        """The newest `last` seconds of predictions, oldest first: one table for each run of the same columns."""
+        with _available():
+            entries = self._redis.xrevrange(_key(building, "predictions"), count=last)
+            return self._tables(entries[::-1])
+
+    def predictions_after(self, building: str, at_ms: int) -> list[PredictionTable]:
+        """The predictions newer than `at_ms`, oldest first."""
+        with _available():
+            return self._tables(self._redis.xrange(_key(building, "predictions"), min=f"({at_ms}-0"))
+
+    def newest_ms(self, building: str, stream: str) -> int | None:
+        """The newest second in a building's `window` or `predictions`."""
+        with _available():
+            entries = self._redis.xrevrange(_key(building, stream), count=1)
+        return _at_ms(entries[0][0]) if entries else None
+
+    def oldest_ms(self, building: str, stream: str) -> int | None:
+        """The oldest second in a building's `window` or `predictions`."""
+        with _available():
+            entries = self._redis.xrange(_key(building, stream), count=1)
+        return _at_ms(entries[0][0]) if entries else None
+
+    def length(self, building: str, stream: str) -> int:
+        """How many entries a building's `window`, `predictions` or `outbox` holds."""
+        with _available():
+            return int(self._redis.xlen(_key(building, stream)))
+
+    def wait(self, stream: str, after_ms: Mapping[str, int], timeout_s: float) -> set[str]:
+        """Wait until some building's `stream` has a second newer than the one named; say which buildings."""
+        if not after_ms:
+            raise ValueError("no building to wait for")
+        wanted = {_key(building, stream): f"{at_ms}-0" for building, at_ms in after_ms.items()}
+        with _available():
+            found = self._redis.xread(wanted, count=1, block=max(1, round(timeout_s * 1000)))
+        return {_building(name) for name, _ in _streams(found)}
+
+    # -- the outbox -----------------------------------------------------------------------------------------------
+
+    def read_outbox(self, after: Mapping[str, bytes], count: int, timeout_s: float) -> dict[str, list[OutboxEntry]]:
+        """Wait for entries after each building's id (b"0-0" for all); at most `count` a building, oldest first."""
+        wanted = {_key(building, "outbox"): entry_id for building, entry_id in after.items()}
+        with _available():
+            found = self._redis.xread(wanted, count=count, block=max(1, round(timeout_s * 1000)))
+            return {
+                _building(name): [self._outbox_entry(_building(name), *entry) for entry in entries]
+                for name, entries in _streams(found)
+            }
+
+    def remove_from_outbox(self, building: str, up_to: bytes) -> None:
+        """Remove a building's outbox entries up to and including id `up_to`: they are stored."""
+        milliseconds, _, sequence = up_to.partition(b"-")
+        with _available():
+            self._redis.xtrim(
+                _key(building, "outbox"), minid=b"%s-%d" % (milliseconds, int(sequence) + 1), approximate=False
+            )
+
+    # -- what the services say ------------------------------------------------------------------------------------
+
+    def counters(self, building: str) -> dict[str, int]:
+        """A building's counters since its first sample."""
+        with _available():
+            return {
+                name.decode(): int(value) for name, value in self._redis.hgetall(_key(building, "counters")).items()
+            }
+
+    def beat(self, service: str, state: Mapping[str, Any]) -> None:
+        """Say how `service` is; `state` must be JSON."""
+        with _available():
+            self._redis.hset("nilm:services", service, orjson.dumps(dict(state)))
+
+    def services(self) -> dict[str, dict[str, Any]]:
+        """What each service said last of itself."""
+        with _available():
+            said = self._redis.hgetall("nilm:services")
+        return {name.decode(): orjson.loads(state) for name, state in sorted(said.items())}
+
+    def ping(self) -> None:
+        """Raise Unavailable unless Redis answers."""
+        with _available():
+            self._redis.ping()
+
+    # -- layouts: which columns a packed tick has -----------------------------------------------------------------
+
+    def _layout_of(self, columns: tuple[Column, ...]) -> bytes:
+        if columns not in self._written:
+            text = orjson.dumps([[column.appliance, column.model] for column in columns])
+            layout = sha256(text).hexdigest()[:12].encode()
+            self._redis.hset("nilm:layouts", layout, text)
+            self._written[columns] = layout
+        return self._written[columns]
+
+    def _columns_of(self, layout: bytes) -> tuple[Column, ...]:
+        if layout not in self._layouts:
+            text = self._redis.hget("nilm:layouts", layout)
+            self._layouts[layout] = tuple(Column(*pair) for pair in orjson.loads(text))
+        return self._layouts[layout]
+
+    def _tables(self, entries: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> list[PredictionTable]:
+        tables = []
+        for layout, run in groupby(entries, key=lambda entry: entry[1][b"layout"]):
+            rows = list(run)
+            at_ms = [_at_ms(entry_id) for entry_id, _ in rows]
+            tables.append(unpack(self._columns_of(layout), at_ms, [fields[b"packed"] for _, fields in rows]))
+        return tables
+
+    def _outbox_entry(self, building: str, entry_id: bytes, fields: dict[bytes, bytes]) -> OutboxEntry:
+        at_ms = int(fields[b"at_ms"])
+        if b"layout" not in fields:
+            return OutboxEntry(entry_id, _sample(building, fields[b"at_ms"], fields))
+        columns = self._columns_of(fields[b"layout"])
+        table = unpack(columns, [at_ms], [fields[b"packed"]])
+        return OutboxEntry(entry_id, Tick(building, at_ms, columns, table.values[0], float(table.other_w[0])))
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise Unavailable(f"Redis is away: {error}") from error
+    except redis.ResponseError as error:
+        if str(error).startswith(("MISCONF", "OOM", "READONLY", "LOADING", "NOAUTH", "WRONGPASS", "NOREPLICAS")):
+            raise Unavailable(f"Redis takes no data: {error}") from error
+        raise
+
+
+def _key(building: str, stream: str) -> str:
+    return f"nilm:{building}:{stream}"
+
+
+def _building(key: bytes) -> str:
+    return key.decode().split(":")[1]
+
+
+def _at_ms(entry_id: bytes) -> int:
+    return int(entry_id.partition(b"-")[0])
+
+
+def _fields(sample: Sample) -> list[str]:
+    named = (("power_w", sample.power_w), ("voltage_v", sample.voltage_v), ("current_a", sample.current_a))
+    return [text for name, value in named if value is not None for text in (name, repr(value))]
+
+
+def _sample(building: str, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Sample:
+    def number(name: bytes) -> float | None:
+        return float(fields[name]) if name in fields else None
+
+    flags = Flags(int(fields[b"flags"]))
+    power_w = float(fields[b"power_w"])
+    return Sample(building, _at_ms(entry_id), power_w, number(b"voltage_v"), number(b"current_a"), flags)
+
+
+def _streams(found: Any) -> list[tuple[bytes, Any]]:
+    """XREAD's answer as (key, entries) pairs, whichever protocol the server speaks."""
+    if not found:
+        return []
+    pairs = found.items() if isinstance(found, dict) else found
+    return [(name, entries[0] if isinstance(found, dict) else entries) for name, entries in pairs]

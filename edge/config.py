@@ -1,0 +1,206 @@
+"""Reads the configuration: defaults, then one TOML file, then the environment."""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, asdict, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from edge.errors import ConfigError
+from edge.settings import Config, Meter
+
+SYSTEM_FILE = Path("/etc/nilm-edge/config.toml")
+PREFIX = "NILM_EDGE__"
+KNOWN_NAMES = {
+    "REDIS_URL": ("redis", "url"),
+    "INFLUX_URL": ("influx", "url"),
+    "INFLUX_TOKEN": ("influx", "token"),
+    "INFLUX_ORG": ("influx", "org"),
+    "INFLUX_BUCKET_RAW": ("influx", "bucket_raw"),
+    "INFLUX_BUCKET_PRED": ("influx", "bucket_pred"),
+    "CORS_ORIGINS": ("gateway", "cors_origins"),
+    "PORT": ("gateway", "port"),
+}
+"""Variables that users know from the system this one succeeds."""
+
+
+def load_config(file: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read `file` (or the system's, where there is one), then the environment. ConfigError names the key."""
+    config = Config()
+    if file is None and SYSTEM_FILE.exists():
+        file = SYSTEM_FILE
+    if file is not None:
+        config = _from_toml(config, _read_toml(file), str(file))
+    return _from_environment(config, environ)
+
+
+def read_secret(file: str) -> str:
+    """The first line of a secret's file; empty where no file is named. ConfigError where it cannot be read."""
+    if not file:
+        return ""
+    try:
+        return Path(file).read_text(encoding="utf-8").splitlines()[0].strip()
+    except (OSError, UnicodeDecodeError, IndexError) as error:
+        raise ConfigError(f"cannot read the secret in {file}: {error}") from error
+
+
+def influx_token(config: Config) -> str:
+    """The InfluxDB token from the configuration or its file."""
+    return config.influx.token or read_secret(config.influx.token_file)
+
+
+def to_toml(config: Config, *, comments: bool = False) -> str:
+    """`config` as a TOML file that load_config reads back; secrets included."""
+    lines: list[str] = []
+    for key, value, about in _settings(config):
+        lines += _line(key, value, about, comments)
+    for section in fields(config):
+        value = getattr(config, section.name)
+        tables = value if isinstance(value, tuple) else (value,) if is_dataclass(value) else ()
+        for table in tables:
+            lines += ["", f"[[{section.name}]]" if isinstance(value, tuple) else f"[{section.name}]"]
+            if comments and table.__doc__:
+                lines.append(f"# {table.__doc__}")
+            for key, entry, about in _settings(table):
+                lines += _line(key, entry, about, comments)
+    return "\n".join(lines) + "\n"
+
+
+def masked(config: Config) -> dict[str, Any]:
+    """`config` as plain data, with every secret hidden."""
+    plain = asdict(config)
+    for section in fields(config):
+        value = getattr(config, section.name)
+        if is_dataclass(value):
+            for key, entry, about in _settings(value):
+                if about.metadata["secret"] and entry:
+                    plain[section.name][key] = _mask(str(entry))
+    return plain
+
+
+def _settings(table: Any) -> Iterator[tuple[str, Any, Field[Any]]]:
+    for about in fields(table):
+        if "doc" in about.metadata:
+            yield about.name, getattr(table, about.name), about
+
+
+def _line(key: str, value: Any, about: Field[Any], comments: bool) -> list[str]:
+    text = f"{key} = {_toml_value(value)}"
+    return ["", f"# {_describe(about)}", text] if comments else [text]
+
+
+def _describe(about: Field[Any]) -> str:
+    meta = about.metadata
+    text: str = meta["doc"]
+    if meta["choices"]:
+        text += f" One of: {', '.join(meta['choices'])}."
+    elif meta["low"] is not None:
+        text += f" From {meta['low']} to {meta['high']}."
+    return text
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'"{escaped}"'
+    return repr(value)
+
+
+def _mask(secret: str) -> str:
+    parts = urlsplit(secret)
+    if not parts.scheme:
+        return "********"
+    if parts.password is None and parts.username is None:
+        return secret
+    return urlunsplit(parts._replace(netloc=f"********@{parts.netloc.rpartition('@')[2]}"))
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}") from error
+
+
+def _from_toml(config: Config, data: Mapping[str, Any], where: str) -> Config:
+    for name, value in data.items():
+        known = {about.name for about in fields(Config)}
+        if name not in known:
+            raise ConfigError(f"{where}: unknown key {name!r}{_did_you_mean(name, known)}")
+        present = getattr(config, name)
+        if name == "meters":
+            if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+                raise ConfigError(f"{where}: meters must be written as [[meters]] tables")
+            meters = tuple(_fill(Meter(), entry, f"{where}: meters[{i}]") for i, entry in enumerate(value))
+            config = replace(config, meters=meters)
+        elif is_dataclass(present):
+            if not isinstance(value, dict):
+                raise ConfigError(f"{where}: {name} must be a [{name}] table")
+            config = replace(config, **{name: _fill(present, value, f"{where}: {name}")})
+        else:
+            config = _fill(config, {name: value}, where)
+    return config
+
+
+def _fill(table: Any, data: Mapping[str, Any], where: str) -> Any:
+    known = {name: about for name, _, about in _settings(table)}
+    changes = {}
+    for key, value in data.items():
+        if key not in known:
+            raise ConfigError(f"{where}.{key}: unknown key{_did_you_mean(key, set(known))}")
+        changes[key] = _checked(value, getattr(table, key), known[key], f"{where}.{key}")
+    return replace(table, **changes)
+
+
+def _checked(value: Any, default: Any, about: Field[Any], where: str) -> Any:
+    kind = type(default)
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise ConfigError(f"{where}: must be {_KINDS[kind]}, not {value!r}")
+    meta = about.metadata
+    if meta["choices"] and value not in meta["choices"]:
+        raise ConfigError(f"{where}: must be one of {', '.join(meta['choices'])}, not {value!r}")
+    if meta["low"] is not None and not meta["low"] <= value <= meta["high"]:
+        raise ConfigError(f"{where}: must be from {meta['low']} to {meta['high']}, not {value!r}")
+    return value
+
+
+_KINDS = {str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _did_you_mean(name: str, known: set[str]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - only on the way to an error
+
+    close = get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _from_environment(config: Config, environ: Mapping[str, str]) -> Config:
+    for name, text in sorted(environ.items()):
+        if name.startswith(PREFIX):
+            section, _, key = name.removeprefix(PREFIX).lower().partition("__")
+        elif name in KNOWN_NAMES:
+            section, key = KNOWN_NAMES[name]
+        else:
+            continue
+        config = _set_from_text(config, section, key, text, name)
+    return config
+
+
+def _set_from_text(config: Config, section: str, key: str, text: str, name: str) -> Config:
+    table = getattr(config, section, None)
+    present = getattr(table, key, None) if key else table
+    value: Any = text
+    if isinstance(present, (int, float)):
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            raise ConfigError(f"{name}: must be {_KINDS[type(present)]}, not {text!r}") from None
+    return _from_toml(config, {section: {key: value} if key else value}, name)

@@ -1,0 +1,127 @@
+"""Every setting of the appliance: one default, one type, one comment each."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def setting(
+    default: Any,
+    doc: str,
+    *,
+    secret: bool = False,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A dataclass field with its comment, and what values it may take."""
+    return field(default=default, metadata={"doc": doc, "secret": secret, "low": low, "high": high, "choices": choices})
+
+
+@dataclass(frozen=True, slots=True)
+class Mqtt:
+    """The broker that carries the meters' messages."""
+
+    host: str = setting("127.0.0.1", "Host name or address of the MQTT broker.")
+    port: int = setting(1883, "TCP port of the MQTT broker.", low=1, high=65535)
+    client_id: str = setting("nilm-edge-ingest", "Fixed client id: the broker queues for it while nilm-edge is away.")
+    username: str = setting("", "User name at the broker; empty for none.")
+    password_file: str = setting("", "File that holds the broker password; empty for none.")
+    keepalive_s: int = setting(30, "Seconds between keep-alive messages.", low=5, high=3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Redis:
+    """The last hour and the outbox."""
+
+    url: str = setting("redis://127.0.0.1:6379/0", "Where Redis listens.", secret=True)
+    outbox_h: int = setting(
+        26, "Hours of samples and predictions kept per building while InfluxDB is away.", low=1, high=24 * 31
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Influx:
+    """The local InfluxDB."""
+
+    url: str = setting("http://127.0.0.1:8086", "Where InfluxDB listens.", secret=True)
+    api: str = setting(
+        "auto", "Write API: 1 (/write), 2 (/api/v2/write), or auto to ask the server.", choices=("auto", "1", "2")
+    )
+    org: str = setting("", "Organisation, for servers with API 2.")
+    bucket_raw: str = setting("nilm", "Bucket (API 2) or database (API 1) for mains.")
+    bucket_pred: str = setting("nilm", "Bucket (API 2) or database (API 1) for appliances.")
+    token: str = setting("", "API token; better kept in token_file.", secret=True)
+    token_file: str = setting("", "File that holds the API token; empty for none.")
+    timeout_s: float = setting(10.0, "Seconds to wait for an answer.", low=0.1, high=300)
+    linger_s: float = setting(
+        0.1, "Seconds a point may wait so that a second's points travel in one write.", low=0, high=1
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """One meter: whose mains it measures and how its messages are read."""
+
+    building: str = setting("home", "The building this meter measures.")
+    family: str = setting("smappee", "How payloads are read; see docs/meters.md.", choices=("smappee", "generic"))
+    topic: str = setting("servicelocation/+/realtime", "MQTT topic filter to subscribe to.")
+    power: str = setting(
+        "", "Family generic: dotted path of the power value in a JSON payload; empty for a plain number."
+    )
+    unit: str = setting("W", "Family generic: unit of the power value.", choices=("W", "kW"))
+    time: str = setting("", "Family generic: dotted path of the time (Unix seconds, ms, or ISO 8601 with a zone).")
+    hold_s: int = setting(10, "Seconds without a message that are filled with the last value.", low=0, high=3600)
+    hold_after_s: float = setting(
+        1.5, "Seconds after a second began before it counts as without a message.", low=1, high=60
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """From messages to samples."""
+
+    future_s: int = setting(5, "Samples stamped further ahead of the clock than this are refused.", low=1, high=86400)
+
+
+@dataclass(frozen=True, slots=True)
+class Infer:
+    """From samples to predictions."""
+
+    models_dir: str = setting("", "Folder with registry.json and the models; empty for the ones that came along.")
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The web page and API."""
+
+    host: str = setting("127.0.0.1", "Address to listen on; 127.0.0.1 is this machine alone.")
+    port: int = setting(8080, "TCP port to listen on.", low=1, high=65535)
+    cors_origins: str = setting("", "Web origins that may read the API, separated by commas; empty for none.")
+
+
+@dataclass(frozen=True, slots=True)
+class Simulator:
+    """The simulated meter."""
+
+    data_file: str = setting("", "Parquet file that is played; empty for the one that came along.")
+    building: str = setting("home", "Building whose data_file is played.")
+    topic: str = setting("servicelocation/simulated/realtime", "MQTT topic to publish to.")
+    format: str = setting(
+        "smappee", "Payload: smappee, or json for {power_w, voltage_v, at_ms}.", choices=("smappee", "json")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration."""
+
+    data_dir: str = setting("/var/lib/nilm-edge", "Folder for what nilm-edge writes itself.")
+    log_level: str = setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
+    mqtt: Mqtt = field(default_factory=Mqtt)
+    redis: Redis = field(default_factory=Redis)
+    influx: Influx = field(default_factory=Influx)
+    ingest: Ingest = field(default_factory=Ingest)
+    infer: Infer = field(default_factory=Infer)
+    gateway: Gateway = field(default_factory=Gateway)
+    simulator: Simulator = field(default_factory=Simulator)
+    meters: tuple[Meter, ...] = (Meter(),)
