@@ -1,0 +1,174 @@
+"""MQTT by paho: a listener that acknowledges by hand and a publisher; both run in their caller's loop."""
+
+import socket
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from edge.config import read_secret
+from edge.errors import ConfigError, Unavailable
+from edge.settings import Mqtt
+
+_FOR_EVER = 0xFFFFFFFF
+_RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message; `retained` says that the broker had it in store, so that it may be old."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    id: int
+    qos: int
+
+
+class _Connection:
+    """Connects, and connects again after a loss, while its owner calls `turn`."""
+
+    def __init__(self, settings: Mqtt, client_id: str, session_expiry_s: int, *, manual_ack: bool) -> None:
+        self._settings = settings
+        self.client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, manual_ack=manual_ack
+        )
+        if settings.username:
+            self.client.username_pw_set(settings.username, read_secret(settings.password_file))
+        self._properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        self._properties.SessionExpiryInterval = session_expiry_s
+        self.client.on_connect = self._on_connect
+        self.client.on_disconnect = self._on_disconnect
+        self.connected = False
+        self.refused = ""
+        self._attempt = 0
+        self._next_attempt_s = 0.0
+
+    def turn(self, timeout_s: float) -> None:
+        """Read and write what is due, waiting at most `timeout_s` for something to come."""
+        if self.client.socket() is None and not self._connect():
+            time.sleep(min(timeout_s, 0.2))
+            return
+        self.client.loop(timeout_s)
+
+    def close(self) -> None:
+        """Send what is queued, then say goodbye; a persistent session stays at the broker."""
+        if self.client.socket() is not None:
+            self.client.loop(0.01)
+            self.client.disconnect()
+            self.client.loop(0.01)
+
+    def on_connected(self) -> None:
+        """Called after each successful connect."""
+
+    def on_lost(self) -> None:
+        """Called after each lost connection."""
+
+    def _connect(self) -> bool:
+        now_s = time.monotonic()
+        if now_s < self._next_attempt_s:
+            return False
+        self._next_attempt_s = now_s + _RETRY_S[min(self._attempt, len(_RETRY_S) - 1)]
+        self._attempt += 1
+        try:
+            self.client.connect(
+                self._settings.host,
+                self._settings.port,
+                self._settings.keepalive_s,
+                clean_start=False,
+                properties=self._properties,
+            )
+        except (OSError, ValueError) as error:
+            self.refused = f"no MQTT broker at {self._settings.host}:{self._settings.port}: {error}"
+            return False
+        return True
+
+    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            self.refused = f"the MQTT broker refuses nilm-edge: {reason}"
+            return
+        self.connected, self.refused, self._attempt = True, "", 0
+        self.on_connected()
+
+    def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if self.connected:
+            self.refused = f"the connection to the MQTT broker was lost: {reason}"
+        self.connected = False
+        self.on_lost()
+
+
+class Listener(_Connection):
+    """A persistent session: the broker keeps each QoS 1 message until it is acknowledged, also while we are away."""
+
+    def __init__(self, settings: Mqtt, topics: Sequence[str]) -> None:
+        super().__init__(settings, settings.client_id, _FOR_EVER, manual_ack=True)
+        self._topics = topics
+        self._arrived: deque[Message] = deque()
+        self.losses = 0
+        self.client.on_message = self._on_message
+        for topic in topics:
+            if not _is_filter(topic):
+                raise ConfigError(f"{topic!r} is not an MQTT topic filter")
+
+    def messages(self, timeout_s: float) -> list[Message]:
+        """What has arrived; waits at most `timeout_s`. After a loss, unacknowledged messages arrive again."""
+        self.turn(0 if self._arrived else timeout_s)
+        arrived = list(self._arrived)
+        self._arrived.clear()
+        return arrived
+
+    def acknowledge(self, message: Message) -> None:
+        """Let the broker forget `message`."""
+        if message.qos:
+            self.client.ack(message.id, message.qos)
+
+    def on_connected(self) -> None:
+        """Subscribe; messages that the broker has retained are status, not samples, and are not asked for."""
+        options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+        self.client.subscribe([(topic, options) for topic in self._topics])
+
+    def on_lost(self) -> None:
+        """Drop what is not stored yet: the broker sends it again."""
+        self._arrived.clear()
+        self.losses += 1
+
+    def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        self._arrived.append(Message(message.topic, bytes(message.payload), message.retain, message.mid, message.qos))
+
+
+class Publisher(_Connection):
+    """Publishes at QoS 1; what the broker has not confirmed is sent again after a loss."""
+
+    def __init__(self, settings: Mqtt, client_id: str) -> None:
+        super().__init__(settings, client_id, 3600, manual_ack=False)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send `payload`; Unavailable where the queue for a broker that is away is full."""
+        if self.client.publish(topic, payload, qos=1).rc == paho.MQTT_ERR_QUEUE_SIZE:
+            raise Unavailable("too many messages wait for the MQTT broker")
+
+
+def _is_filter(topic: str) -> bool:
+    levels = topic.split("/")
+    wild = all(level in {"+", "#"} for level in levels if "+" in level or "#" in level)
+    return bool(topic) and wild and "#" not in levels[:-1]
+
+
+def matches(topic_filter: str, topic: str) -> bool:
+    """Whether `topic` falls under `topic_filter`."""
+    return bool(paho.topic_matches_sub(topic_filter, topic))
+
+
+def broker_answers(settings: Mqtt) -> None:
+    """Raise Unavailable unless something accepts connections where the broker should be."""
+    try:
+        socket.create_connection((settings.host, settings.port), timeout=1).close()
+    except OSError as error:
+        raise Unavailable(f"no MQTT broker at {settings.host}:{settings.port}: {error}") from error

@@ -1,0 +1,201 @@
+"""The command `nilm-edge`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from edge import __version__
+from edge.config import influx_token, load_config, masked, to_toml
+from edge.errors import ConfigError, NilmError
+from edge.log import start_logging
+from edge.settings import Config
+
+EXIT_CONFIG = 78
+EXIT_MISSING = 2
+_RUN_DIR = Path("var")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code: 0 good, 1 failed, 2 wrong usage or a server missing, 78 wrong configuration."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.do(options) or 0)
+    except ConfigError as error:
+        _complain(str(error))
+        return EXIT_CONFIG
+    except NilmError as error:
+        _complain(str(error))
+        return EXIT_MISSING if type(error).__name__ == "MissingServer" else 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _complain(text: str) -> None:
+    print(f"nilm-edge: {text}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nilm-edge",
+        description="An energy appliance: one mains meter in, every appliance out.",
+        epilog="Start with:  nilm-edge run",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"nilm-edge {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_run(commands)
+    for name, help_text in _SERVICES.items():
+        service = _command(commands, name, help_text, f"nilm-edge {name} --config /etc/nilm-edge/config.toml")
+        service.set_defaults(do=_serve, service=name)
+        if name == "simulate":
+            service.add_argument("--preceding-hour", action="store_true", help="first put in the hour before, once")
+            service.add_argument("--format", choices=("smappee", "json"), help="payload to send")
+            service.add_argument("--topic", help="MQTT topic to publish to")
+    config = _command(
+        commands, "config", "print the effective configuration, secrets masked", "nilm-edge config --json"
+    )
+    config.add_argument("--json", action="store_true", help="as JSON")
+    config.add_argument("--defaults", action="store_true", help="the defaults, with a comment on every key")
+    config.set_defaults(do=_config)
+    status = _command(commands, "status", "how each service and building is", "nilm-edge status --json --last 600")
+    status.add_argument("--json", action="store_true", help="as JSON")
+    status.add_argument("--last", type=int, default=600, metavar="S", help="newest seconds to check (default 600)")
+    status.set_defaults(do=_status)
+    _add_bench(commands)
+    return parser
+
+
+_SERVICES = {
+    "simulate": "play the recorded home to MQTT as a meter would",
+    "ingest": "read meters from MQTT into the last hour",
+    "infer": "split each second into appliances",
+    "persist": "store every second in InfluxDB",
+    "gateway": "serve the web page and the API",
+}
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, help_text: str, example: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=help_text,
+        description=f"{help_text[0].upper()}{help_text[1:]}.",
+        epilog=f"Example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="configuration (default: of the running `nilm-edge run` here, or /etc/nilm-edge/config.toml)",
+    )
+    return parser
+
+
+def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    run = _command(
+        commands,
+        "run",
+        "run the whole appliance here, with a simulated home",
+        "nilm-edge run --data-dir var --port 8080",
+    )
+    run.add_argument(
+        "--data-dir", type=Path, default=_RUN_DIR, metavar="DIR", help="where all data goes (default: var)"
+    )
+    run.add_argument("--port", type=_port, metavar="N", help="port of the web page (default: 8080, or a free one)")
+    run.set_defaults(do=_run)
+
+
+def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    bench = commands.add_parser("bench", help="measure this machine", description="Measure this machine.")
+    which = bench.add_subparsers(title="benchmarks", metavar="WHAT", required=True)
+    pipeline = _command(
+        which,
+        "pipeline",
+        "latency, CPU, memory and disk writes of the whole chain",
+        "nilm-edge bench pipeline --seconds 60 --json pipeline.json",
+    )
+    pipeline.add_argument("--seconds", type=int, default=60, metavar="N", help="how long to measure (default 60)")
+    pipeline.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
+    pipeline.set_defaults(do=_bench_pipeline)
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 0 < int(text) < 65536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+
+
+def _load(options: argparse.Namespace) -> Config:
+    file = options.config
+    here = _RUN_DIR / "config.toml"
+    if file is None and here.exists():
+        file = here
+    return load_config(file)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from edge.run import run  # noqa: PLC0415 - each command loads only what it needs
+
+    start_logging("info")
+    run(load_config(options.config), options.data_dir, options.port)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    config = _load(options)
+    start_logging(config.log_level)
+    match options.service:
+        case "simulate":
+            from edge.simulate import run as simulate  # noqa: PLC0415
+
+            chosen = {name: value for name in ("format", "topic") if (value := getattr(options, name))}
+            simulate(
+                replace(config, simulator=replace(config.simulator, **chosen)), preceding_hour=options.preceding_hour
+            )
+        case "ingest":
+            from edge.ingest import run as ingest  # noqa: PLC0415
+
+            ingest(config)
+        case "infer":
+            from edge.infer import run as infer  # noqa: PLC0415
+
+            infer(config)
+        case "persist":
+            from edge.persist import run as persist  # noqa: PLC0415
+
+            persist(config)
+        case "gateway":
+            from gateway.serve import run as gateway  # noqa: PLC0415
+
+            gateway(config)
+
+
+def _config(options: argparse.Namespace) -> None:
+    if options.defaults:
+        print(to_toml(Config(), comments=True), end="")
+        return
+    plain = masked(_load(options))
+    print(json.dumps(plain, indent=2) if options.json else plain)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from edge.adapters.influx import Influx  # noqa: PLC0415
+    from edge.adapters.streams import Streams  # noqa: PLC0415
+    from edge.status import as_text, status  # noqa: PLC0415
+    from edge.unit import now_ms  # noqa: PLC0415
+
+    config = _load(options)
+    influx = Influx.connect(config.influx, influx_token(config))
+    found = status(Streams.connect(config.redis.url), influx, config, now_ms(), options.last)
+    print(json.dumps(found, indent=2) if options.json else as_text(found))
+    return 0 if all(service["alive"] for service in found["services"].values()) else 1
+
+
+def _bench_pipeline(options: argparse.Namespace) -> None:
+    from edge.bench import pipeline  # noqa: PLC0415
+
+    pipeline(options.seconds, options.json)

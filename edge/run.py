@@ -1,0 +1,166 @@
+"""`nilm-edge run`: the whole appliance in one data folder, with the simulator as its meter."""
+
+import errno
+import logging
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from edge.adapters.influx import Influx
+from edge.adapters.processes import free_port, lock, port_is_free
+from edge.adapters.streams import Streams
+from edge.config import influx_token
+from edge.errors import NilmError, Unavailable
+from edge.settings import Config
+from edge.stack import SERVICES, Stack, private_config
+from edge.status import live_line, stored_up_to_ms
+from edge.unit import now_ms
+
+DEFAULT_PORT = 8080
+_NEEDED_FREE_MB = 200
+_ALL_THE_WAY_S = 60.0
+
+
+class CannotRun(NilmError):
+    """Something about this machine or folder is in the way; the message says what to do."""
+
+
+def run(config: Config, data_dir: Path, port: int | None) -> None:
+    """Start everything, say where the page is, show one line a second, stop everything on Ctrl-C or SIGTERM."""
+    holder = _claim(data_dir)
+    logging.getLogger().addHandler(_file_log(data_dir))
+    stop = _stop_flag()
+    stack = Stack(private_config(config, data_dir.resolve(), _choose_port(config, port)), data_dir.resolve())
+    try:
+        started_ms = now_ms()
+        _say(f"Starting mosquitto, redis-server and influxd in {data_dir}")
+        stack.start_servers()
+        for name in SERVICES:
+            stack.start_service(name)
+        stack.start_service("simulate", "--preceding-hour")
+        if _wait_all_the_way(stack, started_ms, stop):
+            _say(
+                f"Live after {(now_ms() - started_ms) / 1000:.1f} s. The page is at http://127.0.0.1:{stack.config.gateway.port}/"
+            )
+            _say("Ctrl-C stops everything; nothing is lost.")
+            _show(stack, stop)
+    finally:
+        _say("\nStopping", end="")
+        stack.stop()
+        _say(" - stopped.")
+        holder.close()
+
+
+def _claim(data_dir: Path) -> IO[str]:
+    """The lock of a data folder that can be written and has room; CannotRun in one sentence otherwise."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        holder = lock(data_dir / "lock")
+        probe = data_dir / "probe"
+        probe.write_bytes(b"\0" * 65536)
+        probe.unlink()
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise CannotRun(_no_room(data_dir, 0)) from error
+        raise CannotRun(
+            f"Cannot write in {data_dir} ({error.strerror}); choose another folder with --data-dir."
+        ) from error
+    if holder is None:
+        raise CannotRun(
+            f"nilm-edge already runs in {data_dir}; stop it first, or choose another folder with --data-dir."
+        )
+    free_mb = shutil.disk_usage(data_dir).free // 1_000_000
+    if free_mb < _NEEDED_FREE_MB:
+        raise CannotRun(_no_room(data_dir, free_mb))
+    return holder
+
+
+def _no_room(data_dir: Path, free_mb: int) -> str:
+    return (
+        f"The disk of {data_dir} is full: {free_mb} MB free, {_NEEDED_FREE_MB} MB needed; "
+        "make room, or choose another folder with --data-dir."
+    )
+
+
+def _choose_port(config: Config, port: int | None) -> int:
+    wanted = port or config.gateway.port
+    if port_is_free(wanted, config.gateway.host):
+        return wanted
+    if port:
+        raise CannotRun(f"Port {port} is taken by another program; choose another one with --port.")
+    return free_port()
+
+
+def _stop_flag() -> Callable[[], bool]:
+    stopped = False
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal stopped
+        stopped = True
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop)
+    return lambda: stopped
+
+
+def _wait_all_the_way(stack: Stack, started_ms: int, stop: Callable[[], bool]) -> bool:
+    """Wait until a sample of this start has its prediction in InfluxDB; False where the user stopped it before."""
+    influx = Influx.connect(stack.config.influx, influx_token(stack.config))
+    building = stack.config.simulator.building
+    end_s = time.monotonic() + _ALL_THE_WAY_S
+    while not stop():
+        stack.supervise()
+        try:
+            if stored_up_to_ms(influx, stack.config, building) >= started_ms:
+                return True
+        except Unavailable:
+            pass  # not there yet
+        if time.monotonic() > end_s:
+            raise CannotRun(
+                f"No prediction came through within {_ALL_THE_WAY_S:.0f} s; see the logs in {stack.data_dir / 'log'}."
+            )
+        time.sleep(0.1)
+    return False
+
+
+def _show(stack: Stack, stop: Callable[[], bool]) -> None:
+    streams = Streams.connect(stack.config.redis.url)
+    next_line_s = time.monotonic()
+    while not stop():
+        stack.supervise()
+        if time.monotonic() >= next_line_s:
+            next_line_s += 1.0
+            try:
+                _show_line(live_line(streams, stack.config.simulator.building, now_ms()))
+            except Unavailable as error:
+                _show_line(str(error))
+        time.sleep(0.1)
+
+
+def _show_line(text: str) -> None:
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns - 1
+        _say(f"\r{text[:width]}\x1b[K", end="")
+    else:
+        _say(text)
+
+
+def _say(text: str, end: str = "\n") -> None:
+    try:
+        print(text, end=end, flush=True)
+    except BrokenPipeError:  # whoever read our output has gone; the appliance goes on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _file_log(data_dir: Path) -> logging.Handler:
+    """Our own log lines go to a file, so that the status line stays one line."""
+    (data_dir / "log").mkdir(exist_ok=True)
+    handler = logging.FileHandler(data_dir / "log" / "run.log")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    return handler

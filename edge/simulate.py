@@ -1,0 +1,89 @@
+"""nilm-simulator: plays a recorded home to MQTT as a meter would, exactly one message a second."""
+
+import time
+from pathlib import Path
+
+import orjson
+
+from edge.adapters.mqtt import Publisher
+from edge.adapters.parquet import Recording
+from edge.adapters.streams import WINDOW_S, Streams
+from edge.core.pace import Pace
+from edge.core.sample import Sample
+from edge.settings import Config
+from edge.unit import Unit
+
+SHIPPED_FILE = Path(__file__).parent.parent / "simulation_data.parquet"
+_FOUR_WEEKS_S = 28 * 86_400
+_CLOCK_STEP_S = 0.5
+
+
+def run(config: Config, *, preceding_hour: bool = False) -> None:
+    """Play until told to stop."""
+    streams = Streams.connect(config.redis.url, config.redis.outbox_h)
+    unit = Unit("simulator", streams)
+    home = Home(config)
+    publisher = Publisher(config.mqtt, "nilm-simulator")
+    pace = _start_pace()
+    if preceding_hour:
+        _put_in_preceding_hour(streams, home, pace.next_second)
+    sent = 0
+    while not unit.stopping:
+        wait_s = pace.wait_s(time.monotonic())
+        if wait_s > 0:
+            publisher.turn(min(wait_s, 0.1))
+            continue
+        at_s = pace.take(time.monotonic())
+        publisher.publish(config.simulator.topic, home.payload(at_s))
+        sent += 1
+        if abs(time.time() - at_s) > _CLOCK_STEP_S:  # somebody set the clock: seconds are named by the new one
+            pace = _start_pace(pace.skipped)
+        unit.beat(f"playing {home.building} to {config.simulator.topic}", sent=sent, skipped=pace.skipped)
+    publisher.close()
+
+
+class Home:
+    """A recorded home whose time of day and weekday are those of this machine's local time."""
+
+    def __init__(self, config: Config) -> None:
+        self.building = config.simulator.building
+        self._smappee = config.simulator.format == "smappee"
+        self._recording = Recording(Path(config.simulator.data_file or SHIPPED_FILE))
+
+    def sample(self, at_s: int) -> Sample:
+        """What the home's meter reads at a second, UTC."""
+        power_w, voltage_v = self._recording.at(self._row(at_s))
+        return Sample(self.building, at_s * 1000, power_w, voltage_v)
+
+    def payload(self, at_s: int) -> bytes:
+        """The meter's message at a second, UTC."""
+        sample = self.sample(at_s)
+        if not self._smappee:
+            message = {"at_ms": sample.at_ms, "power_w": sample.power_w, "voltage_v": sample.voltage_v}
+            return orjson.dumps(message)
+        return orjson.dumps(
+            {
+                "totalPower": round(sample.power_w),
+                "utcTimeStamp": sample.at_ms,
+                "channelPowers": [{"publishIndex": 0, "power": round(sample.power_w), "phaseId": 0}],
+                "voltages": [{"voltage": sample.voltage_v, "phaseId": 0}],
+            }
+        )
+
+    def _row(self, at_s: int) -> int:
+        offset_s = time.localtime(at_s).tm_gmtoff
+        return (at_s + offset_s - self._recording.start_ms // 1000) % min(_FOUR_WEEKS_S, self._recording.rows)
+
+
+def _put_in_preceding_hour(streams: Streams, home: Home, until_s: int) -> None:
+    """Give a home without a past its last hour, by way of the store: the page shows it at once."""
+    if not streams.length(home.building, "window"):
+        streams.add_samples([home.sample(at_s) for at_s in range(until_s - WINDOW_S, until_s)])
+
+
+def _start_pace(skipped: int = 0) -> Pace:
+    """Deadlines on the wall clock's whole seconds, kept by the monotonic clock from here on."""
+    next_second = int(time.time()) + 1
+    pace = Pace(time.monotonic() + next_second - time.time(), next_second)
+    pace.skipped = skipped
+    return pace
