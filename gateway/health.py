@@ -1,0 +1,54 @@
+"""/live, /ready and /metrics: for systemd, load balancers and Prometheus."""
+
+from flask import Blueprint, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
+
+from edge import __version__
+from gateway.access import Who, access
+from gateway.checks import check_all, samples_flow
+from gateway.metrics import Figures
+from gateway.parts import parts
+from gateway.problems import RETRY_AFTER_S
+from gateway.replies import json_reply
+
+pages = Blueprint("health", __name__)
+
+
+@pages.get("/live")
+@access(Who.ANYONE)
+def live() -> Response:
+    """The process answers; asks nothing of anyone."""
+    return json_reply({"live": True, "version": __version__})
+
+
+@pages.get("/ready")
+@access(Who.ANYONE)
+def ready() -> Response:
+    """Whether the page has what it stands on; 503 says what is missing and why."""
+    streams, influx = parts().streams, parts().influx
+    buildings = sorted({meter.building for meter in parts().config.meters})
+
+    def influxdb() -> None:
+        influx.ping(timeout_s=0.7)
+
+    said = check_all({"redis": streams.ping, "influxdb": influxdb, "samples": lambda: samples_flow(streams, buildings)})
+    down = [name for name, why in said.items() if why is not None]
+    body = {
+        "ready": not down,
+        "down": down,
+        "checks": {name: {"ok": why is None} | ({"why": why} if why else {}) for name, why in said.items()},
+    }
+    response = json_reply(body, 503 if down else 200)
+    if down:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+@pages.get("/metrics")
+@access(Who.ANYONE)
+def metrics() -> Response:
+    """All services' figures for Prometheus."""
+    registry = CollectorRegistry()
+    registry.register(Figures(parts().streams, open_streams=len(parts().hub)))
+    ProcessCollector(registry=registry)
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,76 @@
+"""The live page, and what feeds it: the list of buildings and the event stream."""
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, request
+
+from gateway import events
+from gateway.access import Who, access
+from gateway.assets import ASSETS, send
+from gateway.hub import MAX_CLIENTS, Hub
+from gateway.parameters import building_of, check_known, unknown_building
+from gateway.parts import parts
+from gateway.problems import Problem, bad
+from gateway.replies import json_reply
+from gateway.times import iso_times
+
+HEARTBEAT_S = 15.0
+
+pages = Blueprint("live", __name__)
+
+
+@pages.get("/")
+@access(Who.VIEWER)
+def page() -> Response:
+    """The page."""
+    return send(ASSETS["index.html"])
+
+
+@pages.get("/api/buildings")
+@access(Who.VIEWER)
+def buildings() -> Response:
+    """Every building, and when its newest sample was."""
+    streams = parts().streams
+    newest = {name: streams.newest_ms(name, "window") for name in parts().buildings()}
+    return json_reply(
+        {
+            "buildings": [
+                {"building_id": name, "newest": None if at_ms is None else iso_times([at_ms])[0]}
+                for name, at_ms in newest.items()
+            ]
+        }
+    )
+
+
+@pages.get("/api/stream")
+@access(Who.VIEWER)
+def stream() -> Response:
+    """Server-sent events: each predicted second as it comes, first those after Last-Event-ID (or after_ms)."""
+    query = request.args.to_dict(flat=False)
+    check_known(query, {"building_id", "after_ms"})
+    building = building_of(query)
+    after_ms = _whole("after_ms", request.args.get("after_ms"))
+    resumed_ms = _whole("Last-Event-ID", request.headers.get("Last-Event-ID"))
+    if building not in parts().buildings():
+        raise unknown_building(building)
+    hub = parts().hub
+    if len(hub) >= MAX_CLIENTS:
+        raise Problem(503, f"{MAX_CLIENTS} event streams are open, more are not served. Try again later.")
+    response = Response(_events(hub, building, resumed_ms if resumed_ms is not None else after_ms))
+    response.headers["Content-Type"] = "text/event-stream"
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _events(hub: Hub, building: str, after_ms: int | None) -> Iterator[bytes]:
+    yield events.OPENING
+    with hub.client(building, after_ms) as client:
+        yield from client.take(HEARTBEAT_S)
+
+
+def _whole(name: str, text: str | None) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise bad(name, f"{name} is a time in whole milliseconds since 1970, as in an event's id.")
+    return int(text)

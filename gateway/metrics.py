@@ -1,0 +1,117 @@
+"""Prometheus figures, read from Redis when they are asked for."""
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from edge import __version__
+from edge.adapters.streams import Streams
+from edge.errors import Unavailable
+from gateway.vitals import EXPECTED, heartbeat_age_s, is_up
+
+COUNTERS = {
+    "accepted": ("nilm_samples_accepted", "Samples taken into the window."),
+    "duplicate": ("nilm_samples_duplicate", "Samples of a second that was there already."),
+    "late": ("nilm_samples_late", "Samples older than the newest: stored, not in the window."),
+    "future": ("nilm_samples_future", "Samples refused because they are ahead of the clock."),
+    "malformed": ("nilm_samples_malformed", "Messages that are no sample."),
+    "held": ("nilm_samples_held", "Seconds filled with the last value."),
+    "predicted": ("nilm_seconds_predicted", "Seconds that got their predictions."),
+    "dropped": ("nilm_outbox_dropped", "Outbox entries dropped because it was full."),
+}
+"""Redis counter: its metric (which ends in _total) and what it counts."""
+
+Metric = CounterMetricFamily | GaugeMetricFamily
+
+
+class Figures(Collector):
+    """What Redis knows of buildings and services, at the time of collecting."""
+
+    def __init__(self, streams: Streams, open_streams: int) -> None:
+        self._streams = streams
+        self._open_streams = open_streams
+
+    def collect(self) -> Iterator[Metric]:
+        """Every figure; while Redis is away only that it is."""
+        info = GaugeMetricFamily("nilm_info", "Version of nilm-edge.", labels=["version"])
+        info.add_metric([__version__], 1)
+        yield info
+        yield GaugeMetricFamily("nilm_gateway_open_streams", "Open event streams.", value=self._open_streams)
+        try:
+            figures = [*_of_buildings(self._streams), *_of_services(self._streams)]
+        except Unavailable:
+            figures = []
+        yield GaugeMetricFamily("nilm_redis_up", "1 while Redis answers.", value=bool(figures))
+        yield from figures
+
+
+def _of_buildings(streams: Streams) -> Iterator[Metric]:
+    counters = {name: CounterMetricFamily(*said, labels=["building"]) for name, said in COUNTERS.items()}
+    gauges = {
+        name: GaugeMetricFamily(f"nilm_{name}", doc, labels=["building"])
+        for name, doc in (
+            ("window_length_samples", "Samples in the window of the last hour."),
+            ("predictions_length_seconds", "Seconds of predictions held in Redis."),
+            ("outbox_length_entries", "Entries that wait to be stored in InfluxDB."),
+            ("newest_sample_age_seconds", "Age of the newest sample."),
+            ("oldest_sample_age_seconds", "Age of the oldest sample in the window."),
+            ("newest_prediction_age_seconds", "Age of the newest prediction."),
+        )
+    }
+    for building in streams.buildings():
+        counted = streams.counters(building)
+        for name, counter in counters.items():
+            counter.add_metric([building], counted.get(name, 0))
+        for name, value in _lengths_and_ages(streams, building).items():
+            gauges[name].add_metric([building], value)
+    yield from counters.values()
+    yield from gauges.values()
+
+
+def _lengths_and_ages(streams: Streams, building: str) -> dict[str, float]:
+    figures: dict[str, float] = {
+        "window_length_samples": streams.length(building, "window"),
+        "predictions_length_seconds": streams.length(building, "predictions"),
+        "outbox_length_entries": streams.length(building, "outbox"),
+    }
+    times_ms = {
+        "newest_sample_age_seconds": streams.newest_ms(building, "window"),
+        "oldest_sample_age_seconds": streams.oldest_ms(building, "window"),
+        "newest_prediction_age_seconds": streams.newest_ms(building, "predictions"),
+    }
+    return figures | {name: time.time() - at_ms / 1000 for name, at_ms in times_ms.items() if at_ms is not None}
+
+
+def _of_services(streams: Streams) -> Iterator[Metric]:
+    services = streams.services()
+    now_ms = time.time_ns() // 1_000_000
+    up = GaugeMetricFamily("nilm_service_up", "1 while the service's heartbeat is recent.", labels=["service"])
+    age = GaugeMetricFamily("nilm_service_heartbeat_age_seconds", "Since the last heartbeat.", labels=["service"])
+    others: dict[str, GaugeMetricFamily] = {}
+    for service in sorted({*services, *EXPECTED}):
+        state = services.get(service, {})
+        up.add_metric([service], is_up(state, now_ms))
+        if (age_s := heartbeat_age_s(state, now_ms)) is not None:
+            age.add_metric([service], age_s)
+        for name, value in _numbers(state):
+            doc = "As the service says in its heartbeat."
+            others.setdefault(name, GaugeMetricFamily(name, doc, labels=["service"])).add_metric([service], value)
+    yield from (up, age, *others.values())
+
+
+def _numbers(state: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """A heartbeat's plain numbers under metric names, in base units."""
+    for field, value in state.items():
+        if field in {"pid", "beat_ms"} or not isinstance(value, int | float):
+            continue
+        name = re.sub(r"[^a-zA-Z0-9_]", "_", f"nilm_service_{field}")
+        if name == "nilm_service_started_ms":
+            yield "nilm_service_start_time_seconds", value / 1000
+        elif name.endswith("_ms"):
+            yield name.removesuffix("_ms") + "_seconds", value / 1000
+        else:
+            yield re.sub("_s$", "_seconds", name), value

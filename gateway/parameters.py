@@ -1,0 +1,149 @@
+"""What a call to /analytics asks for, checked: a Problem names the parameter that is missing or wrong."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edge.core.sample import check_building
+from edge.errors import BadReading
+from gateway.problems import Problem, bad
+from gateway.times import parse_time
+
+RESOLUTIONS_S = {"1s": 1, "1m": 60, "15m": 900, "1h": 3600}
+LAST_S = (60, 3600)
+MAX_READINGS = 86_400
+MAX_PREDICTIONS = 10_800
+"""Points of one answer: with ten appliances a prediction is ten times a reading."""
+
+Query = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From `start_ms` until before `end_ms`, one point for each `step_s`."""
+
+    start_ms: int
+    end_ms: int
+    step_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One building's points: the newest `seconds`, or a span of history. `columns`: the layout made for charts."""
+
+    building: str
+    which: int | Span
+    appliance: str | None = None
+    columns: bool = False
+
+
+def wanted_readings(query: Query) -> Wanted:
+    """What /analytics/readings is asked for."""
+    return _wanted(query, {"building_id", "last", "start", "end", "resolution", "layout"}, MAX_READINGS)
+
+
+def wanted_predictions(query: Query) -> Wanted:
+    """What /analytics/predictions is asked for."""
+    known = {"building_id", "appliance_id", "last", "start", "end", "resolution", "layout"}
+    return _wanted(query, known, MAX_PREDICTIONS)
+
+
+def building_of(query: Query) -> str:
+    """The building that a call names."""
+    return _building(_required(query, "building_id"))
+
+
+def check_known(query: Query, known: set[str]) -> None:
+    """Refuse parameters that are not `known` or said twice: a slip must not silently change the answer."""
+    for name, values in query.items():
+        if name not in known:
+            raise bad(name[:80], f"There is no parameter {name[:80]!r}; known are {', '.join(sorted(known))}.", 400)
+        if len(values) > 1:
+            raise bad(name, f"{name} is given {len(values)} times; give it once.", 400)
+
+
+def _wanted(query: Query, known: set[str], max_points: int) -> Wanted:
+    check_known(query, known)
+    building = building_of(query)
+    layout = _optional(query, "layout") or "rows"
+    if layout not in {"rows", "columns"}:
+        raise bad("layout", "layout is rows or columns.")
+    which = _last(query) if "last" in query else _span(query, max_points)
+    return Wanted(building, which, _optional(query, "appliance_id"), layout == "columns")
+
+
+def _last(query: Query) -> int:
+    for name in ("start", "end", "resolution"):
+        if name in query:
+            raise bad(name, f"last and {name} exclude each other: give last, or start and end.", 400)
+    text = _required(query, "last")
+    low, high = LAST_S
+    if not (text.isascii() and text.isdigit() and low <= int(text[:9]) <= high):
+        raise bad("last", f"last is a whole number of seconds from {low} to {high}.")
+    return int(text)
+
+
+def _span(query: Query, max_points: int) -> Span:
+    if "start" not in query and "end" not in query:
+        raise bad("last", "Give last (60 to 3600 seconds), or start and end.", 400)
+    start_ms, end_ms = _time(query, "start"), _time(query, "end")
+    resolution = _optional(query, "resolution") or "1s"
+    if resolution not in RESOLUTIONS_S:
+        raise bad("resolution", f"resolution is one of {', '.join(RESOLUTIONS_S)}.")
+    if start_ms >= end_ms:
+        raise bad("end", "end must be later than start.")
+    step_s = RESOLUTIONS_S[resolution]
+    step_ms = step_s * 1000
+    start_ms, end_ms = start_ms // step_ms * step_ms, -(-end_ms // step_ms) * step_ms
+    if (points := (end_ms - start_ms) // step_ms) > max_points:
+        raise bad(
+            "end",
+            f"start to end is {points} points; at {resolution} at most {max_points} ({_span_text(max_points * step_s)})"
+            " may be asked for at once. Ask for less, or for a coarser resolution.",
+        )
+    return Span(start_ms, end_ms, step_s)
+
+
+def _span_text(seconds: int) -> str:
+    return f"{seconds / 3600:g} hours" if seconds <= 2 * 86_400 else f"{seconds / 86_400:g} days"
+
+
+def _time(query: Query, name: str) -> int:
+    try:
+        return parse_time(_required(query, name))
+    except ValueError as error:
+        raise bad(name, f"{name} {error}.") from None
+
+
+def _building(name: str) -> str:
+    try:
+        return check_building(name)
+    except BadReading as error:
+        raise bad("building_id", f"{error}.") from None
+
+
+def _required(query: Query, name: str) -> str:
+    value = _optional(query, name)
+    if value is None:
+        raise bad(name, f"The parameter {name} is missing.", 400)
+    return value
+
+
+def _optional(query: Query, name: str) -> str | None:
+    values = query.get(name)
+    if not values:
+        return None
+    if not values[0]:
+        raise bad(name, f"{name} is empty.")
+    return values[0]
+
+
+def unknown_building(name: str) -> Problem:
+    """Nobody has heard of this building."""
+    return bad("building_id", f"There is no building {name!r}; /api/buildings lists them.", 404)
+
+
+def unknown_appliance(name: str) -> Problem:
+    """No model tells of this appliance."""
+    return bad(
+        "appliance_id", f"There are no predictions of {name[:80]!r} in that time; /models lists appliances.", 404
+    )

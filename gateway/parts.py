@@ -1,0 +1,37 @@
+"""What the views work with: the configuration, Redis, InfluxDB and the event streams' hub."""
+
+from dataclasses import dataclass
+
+from flask import Flask, current_app
+
+from edge.adapters.influx import Influx
+from edge.adapters.streams import Streams
+from edge.settings import Config
+from gateway.hub import Hub
+
+_NAME = "nilm"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Handed to create_app, found again by the views."""
+
+    config: Config
+    streams: Streams
+    influx: Influx
+    hub: Hub
+
+    def buildings(self) -> list[str]:
+        """The buildings that have a meter or ever had a sample, sorted."""
+        return sorted({meter.building for meter in self.config.meters} | set(self.streams.buildings()))
+
+
+def install(app: Flask, parts: Parts) -> None:
+    """Give `parts` to the views of `app`."""
+    app.extensions[_NAME] = parts
+
+
+def parts() -> Parts:
+    """The parts of the app that answers this request."""
+    found: Parts = current_app.extensions[_NAME]
+    return found

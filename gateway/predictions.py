@@ -1,0 +1,72 @@
+"""Predictions as the dicts that leave as JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.core.prediction import PredictionTable
+from gateway.times import iso_times
+
+
+def appliances_of(tables: Sequence[PredictionTable]) -> set[str]:
+    """The appliances that any of the tables tells of."""
+    return {column.appliance for table in tables for column in table.columns}
+
+
+def prediction_points(tables: Sequence[PredictionTable], appliance: str | None = None) -> list[dict[str, Any]]:
+    """One point a second: each appliance (or the one named), and what no model explains."""
+    return [point for table in tables for point in _points(table, appliance)]
+
+
+def prediction_columns(tables: Sequence[PredictionTable], appliance: str | None = None) -> dict[str, Any]:
+    """For charts: power alone, null where a second has no prediction of an appliance."""
+    names = [appliance] if appliance else sorted(appliances_of(tables))
+    return {
+        "at_ms": [at_ms for table in tables for at_ms in table.at_ms.tolist()],
+        "appliances": {name: [watt for table in tables for watt in _power_w(table, name)] for name in names},
+        "other_w": [watt for table in tables for watt in numbers(table.other_w, 1)],
+    }
+
+
+def _points(table: PredictionTable, appliance: str | None) -> list[dict[str, Any]]:
+    chosen = [(i, column.appliance) for i, column in enumerate(table.columns) if appliance in {None, column.appliance}]
+    names = [name for _, name in chosen]
+    cells = [_cells(table.values[:, i]) for i, _ in chosen]
+    seconds = zip(*cells, strict=True) if cells else iter([()] * len(table.at_ms))
+    warmup = np.any(table.values["warmup"], axis=1).tolist()
+    return [
+        {"time": time, "appliances": dict(zip(names, second, strict=True)), "other_w": other_w, "warmup": warming}
+        for time, second, other_w, warming in zip(
+            iso_times(table.at_ms), seconds, numbers(table.other_w, 2), warmup, strict=True
+        )
+    ]
+
+
+def _cells(column: NDArray[np.void]) -> list[dict[str, Any]]:
+    return [
+        {"power_w": power_w, "p_on": p_on, "on": on, "low_w": low_w, "high_w": high_w, "warmup": warmup}
+        for power_w, p_on, on, low_w, high_w, warmup in zip(
+            numbers(column["power_w"], 2),
+            numbers(column["p_on"], 4),
+            column["on"].tolist(),
+            numbers(column["low_w"], 2),
+            numbers(column["high_w"], 2),
+            column["warmup"].tolist(),
+            strict=True,
+        )
+    ]
+
+
+def _power_w(table: PredictionTable, appliance: str) -> list[float | None]:
+    for i, column in enumerate(table.columns):
+        if column.appliance == appliance:
+            return numbers(table.values["power_w"][:, i], 1)
+    return [None] * len(table.at_ms)
+
+
+def numbers(values: NDArray[Any], digits: int) -> list[float | None]:
+    """Floats, rounded so that float32's tail does not show."""
+    rounded: list[float | None] = np.round(values.astype(np.float64), digits).tolist()
+    return rounded

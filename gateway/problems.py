@@ -1,0 +1,70 @@
+"""Errors as problem details (RFC 9457): one shape, plain words, never a traceback."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from edge.errors import Rejected, Unavailable
+from gateway.replies import json_reply
+
+log = logging.getLogger("nilm.gateway")
+
+RETRY_AFTER_S = 5
+
+
+class Problem(Exception):
+    """What is wrong with a request, in a sentence that says what to do; `more` are further members."""
+
+    def __init__(self, status: int, detail: str, **more: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.more = more
+
+
+def bad(parameter: str, detail: str, status: int = 422) -> Problem:
+    """A problem with one query parameter."""
+    return Problem(status, detail, parameter=parameter)
+
+
+def reply(status: int, detail: str, **more: Any) -> Response:
+    """A problem as a response."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    response = json_reply(body, status, "application/problem+json")
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def install(app: Flask) -> None:
+    """Make `app` answer every error as a problem."""
+
+    @app.errorhandler(Problem)
+    def _problem(problem: Problem) -> Response:
+        return reply(problem.status, problem.detail, **problem.more)
+
+    @app.errorhandler(Unavailable)
+    def _unavailable(error: Unavailable) -> Response:
+        return reply(503, f"{error}. Try again in {RETRY_AFTER_S} s.")
+
+    @app.errorhandler(Rejected)
+    def _rejected(error: Rejected) -> Response:
+        return reply(502, str(error))
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> Any:
+        said = error.get_response()
+        if error.code is None or error.code < 400:
+            return said
+        response = reply(error.code, error.description or "")
+        if "Allow" in said.headers:
+            response.headers["Allow"] = said.headers["Allow"]
+        return response
+
+    @app.errorhandler(Exception)
+    def _bug(error: Exception) -> Response:
+        log.error("a view failed", exc_info=error)
+        return reply(500, "The gateway made a mistake; its log says which.")
