@@ -141,7 +141,6 @@ def _load(options: argparse.Namespace) -> Config:
 def _run(options: argparse.Namespace) -> None:
     from edge.run import run  # noqa: PLC0415 - each command loads only what it needs
 
-    start_logging("info")
     run(load_config(options.config), options.data_dir, options.port)
 
 

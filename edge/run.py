@@ -34,7 +34,7 @@ class CannotRun(NilmError):
 def run(config: Config, data_dir: Path, port: int | None) -> None:
     """Start everything, say where the page is, show one line a second, stop everything on Ctrl-C or SIGTERM."""
     holder = _claim(data_dir)
-    logging.getLogger().addHandler(_file_log(data_dir))
+    _start_logging(data_dir)
     stop = _stop_flag()
     stack = Stack(private_config(config, data_dir.resolve(), _choose_port(config, port)), data_dir.resolve())
     try:
@@ -158,9 +158,12 @@ def _say(text: str, end: str = "\n") -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _file_log(data_dir: Path) -> logging.Handler:
-    """Our own log lines go to a file, so that the status line stays one line."""
-    (data_dir / "log").mkdir(exist_ok=True)
-    handler = logging.FileHandler(data_dir / "log" / "run.log")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    return handler
+def _start_logging(data_dir: Path) -> None:
+    """What happens is told in place of the status line, and kept in a file."""
+    log_dir = data_dir / "log"
+    log_dir.mkdir(exist_ok=True)
+    told = logging.StreamHandler()
+    told.setFormatter(logging.Formatter("\r\x1b[K%(message)s" if sys.stderr.isatty() else "%(message)s"))
+    kept = logging.FileHandler(log_dir / "run.log")
+    kept.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[told, kept])

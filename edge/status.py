@@ -59,7 +59,7 @@ def as_text(found: dict[str, Any]) -> str:
     """What `status` found, for a person."""
     lines = []
     for name, said in found["services"].items():
-        lines.append(f"{name:<10} {'alive' if said['alive'] else 'SILENT':<7} {said['status']}")
+        lines.append(f"{name:<10} {'alive' if said['alive'] else 'SILENT':<7} {said.get('status', '')}")
     for name, building in found["buildings"].items():
         check = building["check"]
         verdict = "complete" if check["complete"] else f"NOT COMPLETE: {check.get('why', 'see --json')}"

@@ -68,7 +68,8 @@ class Influx:
         except (orjson.JSONDecodeError, LookupError, TypeError) as error:
             raise Unavailable(f"InfluxDB answered something that is no result: {answer.data[:80]!r}") from error
         if "error" in result:
-            raise Rejected(f"InfluxDB refused the query: {result['error']}")
+            missing = result["error"].startswith("database not found")  # nobody has stored anything yet
+            raise (Unavailable if missing else Rejected)(f"InfluxDB refused the query: {result['error']}")
         return [
             Series(series.get("tags", {}), tuple(series["columns"]), series.get("values", []))
             for series in result.get("series", [])

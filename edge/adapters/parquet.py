@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -34,7 +35,7 @@ class Recording:
             first = self._file.read_row_group(0, columns=["time", "mains_w", "voltage_v"])
         except (OSError, ValueError, KeyError, IndexError) as error:
             raise ConfigError(f"simulator.data_file: {file} is no recording that can be played: {error}") from error
-        self.start_ms = int(first["time"].cast("timestamp[ms, UTC]")[0].value)
+        self.start_ms = int(first["time"].cast(pa.timestamp("ms", "UTC"))[0].value)
         self._stretch = self._read(0)
 
     def at(self, row: int) -> tuple[float, float]:

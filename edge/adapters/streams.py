@@ -2,7 +2,10 @@
 
 A stream entry of the window and of the predictions has the id `<at_ms>-0`, so a second is there once or not at all.
 The outbox numbers its entries by itself; its reader removes them once they are stored.
+Predictions bring numpy with them, 20 MiB, so that they are imported by the methods that touch them.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,16 +13,18 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from edge.core.prediction import Column, PredictionTable, Tick, pack, unpack
 from edge.core.sample import Flags, Sample
 from edge.errors import Unavailable
+
+if TYPE_CHECKING:
+    from edge.core.prediction import Column, PredictionTable, Tick
 
 WINDOW_S = 3600
 """The window's length: the contract with every reader, not a setting."""
@@ -70,6 +75,8 @@ class Streams:
 
     def add_ticks(self, ticks: Sequence[Tick]) -> None:
         """Store predictions, oldest first; a second that has its own already keeps them."""
+        from edge.core.prediction import pack  # noqa: PLC0415
+
         with _available():
             pipeline = self._redis.pipeline(transaction=False)
             for tick in ticks:
@@ -206,12 +213,16 @@ class Streams:
         return self._written[columns]
 
     def _columns_of(self, layout: bytes) -> tuple[Column, ...]:
+        from edge.core.prediction import Column  # noqa: PLC0415
+
         if layout not in self._layouts:
             text = self._redis.hget("nilm:layouts", layout)
             self._layouts[layout] = tuple(Column(*pair) for pair in orjson.loads(text))
         return self._layouts[layout]
 
     def _tables(self, entries: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> list[PredictionTable]:
+        from edge.core.prediction import unpack  # noqa: PLC0415
+
         tables = []
         for layout, run in groupby(entries, key=lambda entry: entry[1][b"layout"]):
             rows = list(run)
@@ -223,6 +234,8 @@ class Streams:
         at_ms = int(fields[b"at_ms"])
         if b"layout" not in fields:
             return OutboxEntry(entry_id, _sample(building, fields[b"at_ms"], fields))
+        from edge.core.prediction import Tick, unpack  # noqa: PLC0415
+
         columns = self._columns_of(fields[b"layout"])
         table = unpack(columns, [at_ms], [fields[b"packed"]])
         return OutboxEntry(entry_id, Tick(building, at_ms, columns, table.values[0], float(table.other_w[0])))
