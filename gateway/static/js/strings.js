@@ -1,0 +1,68 @@
+// Every text the page shows. To translate the page, translate this file.
+
+export const strings = {
+  skip: 'Skip to the appliances',
+  building: 'Building',
+  mains: 'Now at the meter',
+  hourEnergy: 'Used in the last hour',
+  hourPeak: 'Most at one time',
+  chart: 'Where it goes',
+  spans: 'Time shown',
+  span300: '5 min',
+  span3600: '1 h',
+  appliances: 'Appliances now',
+  other: 'Other',
+  total: 'Total',
+  on: 'on',
+  off: 'off',
+  drawn: 'drawn from the grid at',
+  exported: 'fed into the grid at',
+  toDark: 'Dark colours',
+  toLight: 'Light colours',
+  held: 'No message from the meter: last value held',
+  warmup: 'Models are warming up: numbers get better within the hour',
+  warming: 'warming up',
+  arrival: 'The meter sends no time: stamped on arrival',
+  unexplained: 'what no model explains',
+  emptyTitle: 'Waiting for the first sample',
+  emptyBody: 'nilm-edge runs, but no reading of a meter has come yet.',
+  emptyStep1: 'Is the meter switched on, and does it send to this machine’s MQTT broker?',
+  emptyStep2: 'Does the topic under [[meters]] in the configuration match the one the meter sends to? “nilm-edge config” prints it.',
+  emptyStep3: '“nilm-edge status” says which service runs and what it counts.',
+  emptyWait: 'This page fills by itself as soon as a sample comes.',
+  starting: 'Loading',
+  live: 'Live',
+  stale: (s) => `No sample for ${duration(s)}`,
+  waiting: 'Waiting for a sample',
+  unsplit: (s) => `No split for ${duration(s)}`,
+  lost: 'Connection lost',
+  redis: 'Data store down',
+  staleBanner: (s) => `No sample for ${duration(s)}. The numbers below are the last known ones. Check the meter and its network.`,
+  unsplitBanner: (s) => `The meter reports, but for ${duration(s)} nothing has split it into appliances. “nilm-edge status” says whether nilm-infer runs.`,
+  lostBanner: 'This page has lost its connection to nilm-edge and tries again by itself. The numbers below stand still.',
+  redisBanner: 'Redis, which keeps the last hour, does not answer. The numbers below stand still until it is back.',
+  interval: (low, high) => `${low} to ${high}`,
+  chance: (percent) => `${percent} % sure`,
+  chanceTitle: 'The model’s own probability for the state it shows',
+  summary: (total, list) => `Stacked chart of power over time. Now ${total}: ${list}.`,
+  names: {
+    HeatPump: 'Heat pump', Dishwasher: 'Dishwasher', WashingMachine: 'Washing machine', Dryer: 'Dryer', Oven: 'Oven',
+    Stove: 'Stove', RangeHood: 'Range hood', EVCharger: 'EV charger', EVSocket: 'EV socket', RainwaterPump: 'Rainwater pump',
+  },
+}
+
+export function nameOf(appliance) {
+  return strings.names[appliance] ?? appliance.replace(/[_-]+/g, ' ').replace(/([a-z])([A-Z])/g, '$1 $2')
+}
+
+export function fillTexts() {
+  for (const element of document.querySelectorAll('[data-text]')) element.textContent = strings[element.dataset.text]
+  for (const element of document.querySelectorAll('[data-label]')) element.setAttribute('aria-label', strings[element.dataset.label])
+}
+
+function duration(seconds) {
+  const s = Math.round(seconds)
+  if (s < 120) return `${s} s`
+  if (s < 7200) return `${Math.floor(s / 60)} min`
+  return s < 172800 ? `${Math.floor(s / 3600)} h` : `${Math.floor(s / 86400)} days`
+}
