@@ -70,6 +70,7 @@ def gadget(spec: Gadget, house: Household, dice: Dice) -> Load:
     if house.small_supply:
         power_w = min(power_w, 1700.0) if spec.power_w[1] < 4000.0 else power_w
     stretch = dice.between(0.7, 1.4)
+    ripple = spec.ripple * dice.skewed(0.1, 1.0)
     for day in house.days:
         for _ in range(dice.count(often) if day.lived else 0):
             use_s = dice.skewed(*spec.use_s)
@@ -77,8 +78,8 @@ def gadget(spec: Gadget, house: Household, dice: Dice) -> Load:
                 course = power_w * pulses(dice, use_s, stretch * spec.cycle_s[0], stretch * spec.cycle_s[1], 0.2)
             else:
                 course = settling(use_s, power_w * dice.pick((1.0, 1.0, 1.0, 0.6)), spec.excess, 1.5)
-            if spec.ripple:
-                course *= 1.0 + spec.ripple * (dice.wander(len(course), 6) + 0.4 * dice.noise(len(course)))
+            if ripple:
+                course *= 1.0 + ripple * (dice.wander(len(course), 6) + 0.4 * dice.noise(len(course)))
             (load.heat if spec.heats else load.drive)(_moment_s(spec.when, day, dice), course)
     return load
 

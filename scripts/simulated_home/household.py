@@ -82,7 +82,7 @@ class Household:
         self._awake_h = dice.near(16.2, 0.04)
         self._lie_in_h = dice.between(0.3, 2.2)
         self._dinner_h = dice.near(18.4, 0.05)
-        self.bustle = dice.between(0.3, 1.2)
+        self.bustle = dice.between(0.15, 1.1)
         self._cooks = dice.between(0.5, 1.0)
         self._mean_c, self._season_c = dice.near(10.0, 0.2), dice.near(9.0, 0.12)
         away_days, anomaly_c = 0, 3.0 * dice.bell()

@@ -39,6 +39,9 @@ def stove(house: Household, dice: Dice) -> Load:
 def _radiant(dice: Dice, zone_w: float, effort: float, period_s: float) -> Floats:
     """Full power to heat up, then one or two settings kept by a switching regulator."""
     courses = [flat(dice.between(120.0, 420.0), zone_w)]
+    if effort < 0.35 and dice.chance(0.6):
+        # An egg or a reheated pan: full power and off.
+        return flat(dice.skewed(40.0, 360.0), zone_w)
     for _ in range(dice.whole(1, 2)):
         share = dice.between(0.15, 0.75)
         duration_s = dice.near(900.0 * (0.35 + effort), 0.25)
@@ -112,7 +115,7 @@ def microwave(house: Household, dice: Dice) -> Load:
     """Heating at full power, weaker settings as long pulses; fan and lamp throughout; a clock all day."""
     load = Load(house.seconds)
     load.standby(dice.between(1.0, 5.0))
-    full_w, fan_w, often = dice.between(950.0, 1750.0), dice.between(35.0, 80.0), dice.between(0.6, 4.5)
+    full_w, fan_w, often = dice.between(950.0, 1750.0), dice.between(35.0, 80.0), dice.skewed(0.8, 9.0)
     period_s = dice.between(18.0, 34.0)
     inverter = dice.chance(0.25)
     for day in house.days:
@@ -123,8 +126,8 @@ def microwave(house: Household, dice: Dice) -> Load:
             starts_s.append(meal_s if near_meal else day.moment_s(dice))
         for wanted_s in sorted(starts_s):
             start_s = load.free_s(wanted_s)
-            share = dice.pick((1.0, 1.0, 1.0, 0.7, 0.5, 0.3))
-            duration_s = dice.skewed(25.0, 260.0) if share == 1.0 else dice.skewed(120.0, 720.0)
+            share = dice.pick((1.0, 1.0, 1.0, 1.0, 1.0, 0.7, 0.5, 0.3))
+            duration_s = dice.skewed(20.0, 230.0) if share == 1.0 else dice.skewed(80.0, 560.0)
             # The magnetron's cathode warms for 2 s, then its power falls by some per cent as it heats.
             beam = settling(duration_s, full_w, 0.06, 60.0)
             beam[:2] *= 0.12

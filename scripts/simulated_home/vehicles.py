@@ -50,7 +50,8 @@ def _charging(load: Load, house: Household, dice: Dice, *, power_w: float, use_w
             continue
         stays_wh = power_w * dice.between(6.0, 13.0)
         charged_wh = min(empty_wh, stays_wh)
-        tail_s = taper_s if charged_wh == empty_wh else 0.0
+        # A car told to stop at four fifths ends at full current; a full battery tapers.
+        tail_s = taper_s if charged_wh == empty_wh and dice.chance(0.6) else 0.0
         course = _session(dice, charged_wh=charged_wh, power_w=power_w, taper_s=tail_s, ramp_s=ramp_s, limited=limited)
         load.current(start_s, course)
         busy_s = start_s + len(course)

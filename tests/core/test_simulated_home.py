@@ -18,8 +18,8 @@ from simulated_home.shipped import write
 
 JANUARY, JULY = date(2025, 1, 6), date(2025, 7, 7)
 SHIPPED_FILE = Path(__file__).resolve().parents[2] / "simulation_data.parquet"
-SHIPPED_DAY_DIGEST = "5aee634d3aebddb8886223c0e5ee3b3326023adb426afb4ee2400cb6e3d433bd"
-SHIPPED_DIGEST = "e5fd4014c5e92196777c1d28e2d9936920ab85b489b0af356254405d9dd68d90"
+SHIPPED_DAY_DIGEST = "47a7f4dbd171a66f5566601667ece4fd0ada80e21f76bbb8f5cdaa6e5d25425a"
+SHIPPED_DIGEST = "32ad2da54df039354f259ab4a863e9398bded4b29c6639ecf0273703bcd1d64b"
 
 
 @pytest.fixture(scope="module")
