@@ -1,0 +1,64 @@
+"""The gateway on real servers: as an app for single requests, and as its own process for everything live."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import urllib3
+from flask.testing import FlaskClient
+
+from edge.adapters.influx import Influx
+from edge.adapters.processes import free_port
+from edge.adapters.streams import Streams
+from edge.config import to_toml
+from edge.settings import Config
+from gateway import create_app
+from gateway.hub import Hub
+from tests.servers import wait_until
+
+SERVE = "import sys; from edge.config import load_config; from gateway.serve import run; run(load_config(sys.argv[1]))"
+
+
+@pytest.fixture
+def client(config: Config, streams: Streams, influx: Influx) -> FlaskClient:
+    """Requests to an app without a server; its hub does not run."""
+    return create_app(config, streams, influx, Hub(streams)).test_client()
+
+
+class Gateway:
+    """A gateway process on a free port."""
+
+    def __init__(self, config: Config, folder: Path) -> None:
+        port = free_port()
+        self.config = replace(config, gateway=replace(config.gateway, port=port))
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        file = folder / "gateway.toml"
+        file.write_text(to_toml(self.config))
+        command = [sys.executable, "-c", SERVE.replace("sys.argv[1]", f"__import__('pathlib').Path({str(file)!r})")]
+        self.process = subprocess.Popen(command)
+        wait_until(self.answers, what="the gateway")
+
+    def answers(self) -> bool:
+        with contextlib.suppress(urllib3.exceptions.HTTPError):
+            return urllib3.request("GET", f"{self.url}/live", retries=False, timeout=1).status == 200
+        return False
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        os.kill(self.process.pid, number)
+        return self.process.wait(timeout=5)
+
+
+@pytest.fixture
+def gateway(config: Config, streams: Streams, tmp_path: Path) -> Iterator[Gateway]:
+    """A running gateway."""
+    running = Gateway(config, tmp_path)
+    yield running
+    if running.process.poll() is None:
+        running.stop()
