@@ -247,8 +247,10 @@ def _available() -> Iterator[None]:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise Unavailable(f"Redis is away: {error}") from error
+    except (redis.OutOfMemoryError, redis.ReadOnlyError) as error:
+        raise Unavailable(f"Redis takes no data: {error}") from error
     except redis.ResponseError as error:
-        if str(error).startswith(("MISCONF", "OOM", "READONLY", "LOADING", "NOAUTH", "WRONGPASS", "NOREPLICAS")):
+        if "MISCONF" in str(error):  # it cannot write its own file: the disk is full, or worse
             raise Unavailable(f"Redis takes no data: {error}") from error
         raise
 

@@ -1,0 +1,30 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.core.line_protocol import sample_line, tick_lines
+from edge.core.prediction import COLUMN, Column, Tick
+from edge.core.sample import Flags, Sample
+
+
+def test_a_sample_is_one_point_with_its_flags() -> None:
+    sample = Sample("home", 1_700_000_000_000, 230.0, 229.5, None, Flags.HELD | Flags.LATE)
+    assert sample_line(sample) == "mains,building=home power_w=230.0,flags=5i,voltage_v=229.5 1700000000"
+
+
+def test_a_tick_is_one_point_an_appliance_and_one_for_other() -> None:
+    values = np.array([(1200.0, 0.9375, 1100.0, 1300.5, True, False)], COLUMN)
+    tick = Tick("home", 1_700_000_000_000, (Column("Oven", "tcn-1.0"),), values, -3.0)
+    assert list(tick_lines(tick)) == [
+        "appliance,appliance=Oven,building=home power_w=1200.0,p_on=0.9375,low_w=1100.0,high_w=1300.5,"
+        'on=true,warmup=false,model="tcn-1.0" 1700000000',
+        "appliance,appliance=other,building=home power_w=-3.0 1700000000",
+    ]
+
+
+@given(st.floats(-1e6, 1e6))
+def test_a_float_is_always_written_as_one_and_keeps_its_value(power_w: float) -> None:
+    text = sample_line(Sample("home", 1000, power_w)).split("power_w=")[1].split(",")[0]
+    assert "." in text or "e" in text
+    assert not text.endswith("i")
+    assert float(text) == float(f"{power_w:.7g}")
