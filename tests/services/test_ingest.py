@@ -1,0 +1,133 @@
+"""nilm-ingest on a real broker and Redis, driven turn by turn."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from edge.adapters.mqtt import Listener, Publisher
+from edge.adapters.streams import Streams
+from edge.core.sample import Flags
+from edge.ingest import Intake
+from edge.settings import Config
+from tests.servers import Servers, wait_until
+
+NOW_S = int(time.time())
+
+
+def _message(at_s: int, power_w: float = 100.0) -> bytes:
+    return json.dumps({"totalPower": power_w, "utcTimeStamp": at_s * 1000}).encode()
+
+
+class Bench:
+    """A meter, and the intake that listens to it."""
+
+    def __init__(self, config: Config, streams: Streams) -> None:
+        self.config = config
+        self.streams = streams
+        self.topic = config.meters[0].topic
+        self.meter = Publisher(config.mqtt, f"meter-{config.mqtt.client_id}")
+        wait_until(lambda: self.meter.turn(0.02) or self.meter.connected)
+        self.start()
+
+    def start(self) -> None:
+        """A new process, as after a crash: nothing of the last one is left but its session at the broker."""
+        self.listener = Listener(self.config.mqtt, [self.topic])
+        self.intake = Intake(self.config, self.streams, self.listener)
+        wait_until(lambda: self.intake.turn(0.02) or self.listener.connected)
+        self.turn(0.1)
+
+    def send(self, *payloads: bytes) -> None:
+        """Publish as the meter."""
+        for payload in payloads:
+            self.meter.publish(self.topic, payload)
+        for _ in range(3):
+            self.meter.turn(0.01)
+
+    def turn(self, duration_s: float) -> None:
+        """Let the intake run."""
+        end_s = time.monotonic() + duration_s
+        while time.monotonic() < end_s:
+            self.intake.turn(0.02)
+
+    def until(self, check: Callable[[], bool]) -> None:
+        """Let the intake run until `check`."""
+        wait_until(lambda: self.intake.turn(0.02) or check())
+
+
+@pytest.fixture
+def bench(config: Config, streams: Streams) -> Bench:
+    no_hold = replace(config.meters[0], hold_s=0)
+    return Bench(replace(config, meters=(no_hold,)), streams)
+
+
+def test_each_kind_of_message_is_counted_and_acknowledged(bench: Bench) -> None:
+    bench.send(_message(NOW_S - 10), _message(NOW_S - 10), _message(NOW_S - 8), _message(NOW_S - 9))
+    bench.send(b"rubbish", b"", _message(NOW_S + 3600), b'{"totalPower": 1e9}')
+    bench.until(lambda: bench.streams.counters("home").get("malformed") == 3)
+    counters = bench.streams.counters("home")
+    wanted = {"accepted": 2, "duplicate": 1, "late": 1, "future": 1, "malformed": 3, "dropped": 0}
+    assert counters == wanted
+    bench.listener.close()
+    bench.start()  # everything was acknowledged: nothing comes again
+    bench.turn(0.3)
+    assert bench.streams.counters("home") == wanted
+
+
+def test_a_message_without_a_time_is_stamped_by_arrival(bench: Bench) -> None:
+    bench.send(b'{"totalPower": 77}')
+    bench.until(lambda: bench.streams.length("home", "window") == 1)
+    (sample,) = bench.streams.window("home")
+    assert sample.flags == Flags.ARRIVAL_TIME
+    assert abs(sample.at_ms / 1000 - time.time()) < 5
+
+
+def test_redis_away_loses_nothing_and_holds_nothing(config: Config, streams: Streams, servers: Servers) -> None:
+    from edge.errors import Unavailable
+
+    bench = Bench(config, streams)
+    bench.send(_message(NOW_S - 100))
+    bench.until(lambda: streams.length("home", "window") == 1)
+    servers.redis.terminate()
+    servers.redis.wait_or_kill(5)
+    bench.send(*(_message(NOW_S - 99 + n) for n in range(60)))
+    end_s = time.monotonic() + 2.5
+    refused = 0
+    while time.monotonic() < end_s:
+        try:
+            bench.intake.turn(0.02)
+        except Unavailable:
+            bench.intake.lost_touch()
+            refused += 1
+    assert refused
+    servers.start()
+    bench.until(lambda: streams.length("home", "window") == 61)
+    assert [s.at_ms // 1000 for s in streams.window("home")] == list(range(NOW_S - 100, NOW_S - 39))
+    assert "held" not in streams.counters("home")
+
+
+def test_a_silent_meter_is_held_and_its_real_sample_still_stored(config: Config, streams: Streams) -> None:
+    bench = Bench(config, streams)
+    bench.send(_message(NOW_S - 100, 50.0))
+    bench.until(lambda: streams.length("home", "window") == 3)
+    assert [(s.at_ms // 1000, s.power_w, s.flags) for s in streams.window("home")] == [
+        (NOW_S - 100, 50.0, Flags(0)),
+        (NOW_S - 99, 50.0, Flags.HELD),
+        (NOW_S - 98, 50.0, Flags.HELD),
+    ]
+    bench.send(_message(NOW_S - 99, 60.0))
+    bench.until(lambda: streams.counters("home").get("late") == 1)
+    newest = streams.read_outbox({"home": b"0-0"}, 100, 0.1)["home"][-1].content
+    assert newest.at_ms == (NOW_S - 99) * 1000
+
+
+def test_messages_that_queued_while_we_were_away_are_all_stored(bench: Bench) -> None:
+    bench.send(_message(NOW_S - 200))
+    bench.until(lambda: bench.streams.length("home", "window") == 1)
+    bench.listener.client.socket().close()  # type: ignore[union-attr]  # a crash says no goodbye
+    bench.send(*(_message(NOW_S - 199 + n) for n in range(150)))
+    bench.start()
+    bench.until(lambda: bench.streams.length("home", "window") == 151)
+    assert bench.streams.counters("home")["accepted"] == 151
