@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     config.set_defaults(do=_config)
     status = _command(commands, "status", "how each service and building is", "nilm-edge status --json --last 600")
     status.add_argument("--json", action="store_true", help="as JSON")
-    status.add_argument("--last", type=int, default=600, metavar="S", help="newest seconds to check (default 600)")
+    status.add_argument("--last", type=_seconds, default=600, metavar="S", help="newest seconds to check (default 600)")
     status.set_defaults(do=_status)
     _add_bench(commands)
     return parser
@@ -119,7 +119,7 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "latency, CPU, memory and disk writes of the whole chain",
         "nilm-edge bench pipeline --seconds 60 --json pipeline.json",
     )
-    pipeline.add_argument("--seconds", type=int, default=60, metavar="N", help="how long to measure (default 60)")
+    pipeline.add_argument("--seconds", type=_seconds, default=60, metavar="N", help="how long to measure (default 60)")
     pipeline.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
     pipeline.set_defaults(do=_bench_pipeline)
 
@@ -128,6 +128,12 @@ def _port(text: str) -> int:
     if text.isdecimal() and 0 < int(text) < 65536:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+
+
+def _seconds(text: str) -> int:
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
 
 
 def _load(options: argparse.Namespace) -> Config:
@@ -195,6 +201,6 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _bench_pipeline(options: argparse.Namespace) -> None:
-    from edge.bench import pipeline  # noqa: PLC0415
+    from edge.bench.pipeline import run as pipeline  # noqa: PLC0415
 
-    pipeline(options.seconds, options.json)
+    pipeline(load_config(options.config), options.seconds, options.json)

@@ -1,0 +1,1 @@
+"""Benchmarks: they print and store what this machine does, and judge nothing."""
