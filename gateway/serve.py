@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -35,6 +36,16 @@ class Server(WsgiServer):
     """cheroot, where a client that connects and says nothing holds no thread."""
 
     error_log = staticmethod(lambda msg="", level=20, traceback=False: log.log(level, msg, exc_info=traceback))
+
+    @staticmethod
+    def bind_socket(socket_: socket.socket, bind_addr: tuple[str, int]) -> socket.socket:
+        """Bind, or close: cheroot would leave it open."""
+        try:
+            socket_.bind(bind_addr)
+        except OSError:
+            socket_.close()
+            raise
+        return socket_
 
     def process_conn(self, conn: HTTPConnection) -> None:
         """Hand a connection to the threads once there is something to read."""

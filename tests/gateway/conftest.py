@@ -32,10 +32,10 @@ def client(config: Config, streams: Streams, influx: Influx) -> FlaskClient:
 
 
 class Gateway:
-    """A gateway process on a free port."""
+    """A gateway process on a free port, or the one given."""
 
-    def __init__(self, config: Config, folder: Path) -> None:
-        port = free_port()
+    def __init__(self, config: Config, folder: Path, port: int = 0) -> None:
+        port = port or free_port()
         self.config = replace(config, gateway=replace(config.gateway, port=port))
         self.port = port
         self.url = f"http://127.0.0.1:{port}"

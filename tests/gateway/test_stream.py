@@ -1,0 +1,181 @@
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import urllib3
+
+from edge.adapters.streams import Streams
+from gateway import events
+from gateway.hub import MAX_CLIENTS, QUEUE_LENGTH, Client
+from tests.gateway.conftest import Gateway
+from tests.gateway.house import CYCLES, fill, now_s, playing, second
+from tests.servers import Servers
+
+Event = tuple[str, int | None, dict[str, Any]]
+
+
+@contextmanager
+def listening(gateway: Gateway, headers: dict[str, str] | None = None, **query: Any) -> Iterator[Iterator[Event]]:
+    """The events (kind, id, data) of an open stream."""
+    fields = {"building_id": "home", **query}
+    with urllib3.PoolManager(retries=False, timeout=20) as http:
+        answer = http.request("GET", f"{gateway.url}/api/stream", fields=fields, headers=headers, preload_content=False)
+        assert answer.status == 200, answer.data
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        try:
+            yield parsed(answer)
+        finally:
+            answer.close()
+
+
+def parsed(answer: urllib3.BaseHTTPResponse) -> Iterator[Event]:
+    text = b""
+    for chunk in answer.stream(65536):
+        text += chunk
+        while b"\n\n" in text:
+            block, _, text = text.partition(b"\n\n")
+            fields = dict(line.split(": ", 1) for line in block.decode().splitlines() if not line.startswith(":"))
+            if "data" in fields:
+                event_id = int(fields["id"]) if "id" in fields else None
+                yield fields.get("event", "message"), event_id, json.loads(fields["data"])
+
+
+def seconds(stream: Iterator[Event], count: int) -> list[tuple[int, dict[str, Any]]]:
+    """The next `count` seconds, statuses left out."""
+    found: list[tuple[int, dict[str, Any]]] = []
+    for kind, event_id, data in stream:
+        if kind == "message":
+            assert event_id is not None
+            found.append((event_id, data))
+            if len(found) == count:
+                break
+    return found
+
+
+def test_each_second_comes_once_and_soon(gateway: Gateway, streams: Streams) -> None:
+    fill(streams, "home", 30)
+    with playing(streams, "home"), listening(gateway) as stream:
+        kind, _, status = next(stream)
+        assert (kind, status["redis"]) == ("status", "up")
+        assert abs(status["now_ms"] - time.time() * 1000) < 2000
+        for _ in range(4):
+            at_ms, data = seconds(stream, 1)[0]
+            assert time.time() - at_ms / 1000 < 0.5
+            sample, tick = second("home", at_ms // 1000)
+            assert data["at_ms"] == at_ms
+            assert data["power_w"] == sample.power_w
+            assert data["other_w"] == pytest.approx(tick.other_w, abs=0.01)
+            assert set(data["appliances"]) == set(CYCLES)
+            assert (data["flags"], data["held"], data["warmup"]) == (0, False, False)
+
+
+@pytest.mark.parametrize("way", ["header", "query"])
+def test_resumes_without_loss(gateway: Gateway, streams: Streams, way: str) -> None:
+    newest_s = fill(streams, "home", 100)
+    last_ms = (newest_s - 40) * 1000
+    headers = {"Last-Event-ID": str(last_ms)} if way == "header" else None
+    query = {"after_ms": last_ms if way == "query" else last_ms - 20_000}
+    with playing(streams, "home"), listening(gateway, headers, **query) as stream:
+        ids = [at_ms for at_ms, _ in seconds(stream, 43)]
+    first_live = ids.index(newest_s * 1000) + 1
+    assert ids[:first_live] == [s * 1000 for s in range(newest_s - 39, newest_s + 1)]
+    assert ids == sorted(set(ids))
+
+
+def test_all_clients_get_the_same(gateway: Gateway, streams: Streams) -> None:
+    fill(streams, "home", 10)
+    heard: list[list[int]] = []
+
+    def hear() -> None:
+        with listening(gateway) as stream:
+            heard.append([at_ms for at_ms, _ in seconds(stream, 4)])
+
+    threads = [threading.Thread(target=hear) for _ in range(30)]
+    with playing(streams, "home"):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=20)
+    assert len(heard) == 30
+    for ids in heard:
+        assert [b - a for a, b in pairwise(ids)] == [1000] * 3
+
+
+def test_a_slow_client_loses_its_connection_alone() -> None:
+    slow, quick = Client("home", None), Client("home", None)
+    taken = quick.take(1)
+    for i in range(QUEUE_LENGTH + 5):
+        news = [events.Event(i * 1000, b"second %d" % i)]
+        slow.put(news)
+        quick.put(news)
+        assert next(taken) == b"second %d" % i
+    assert list(slow.take(1)) == []
+
+
+def test_silent_and_stuck_connections_starve_nobody(gateway: Gateway, streams: Streams) -> None:
+    fill(streams, "home", 10)
+    address = ("127.0.0.1", gateway.port)
+    silent = [socket.create_connection(address) for _ in range(150)]
+    stuck = [socket.create_connection(address) for _ in range(20)]
+    for connection in stuck:  # asks for an hour and reads nothing of it
+        connection.sendall(b"GET /api/stream?building_id=home&after_ms=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+    began_s = time.monotonic()
+    assert urllib3.request("GET", f"{gateway.url}/live", timeout=5).status == 200
+    with playing(streams, "home"), listening(gateway) as stream:
+        assert len(seconds(stream, 2)) == 2
+    assert time.monotonic() - began_s < 5
+    for connection in (*silent, *stuck):
+        connection.close()
+
+
+def test_more_streams_than_threads_are_refused(gateway: Gateway, streams: Streams) -> None:
+    fill(streams, "home", 2)
+    request = b"GET /api/stream?building_id=home HTTP/1.1\r\nHost: x\r\n\r\n"
+    open_streams = [socket.create_connection(("127.0.0.1", gateway.port)) for _ in range(MAX_CLIENTS)]
+    for connection in open_streams:
+        connection.sendall(request)
+        connection.recv(4096)
+    time.sleep(0.3)
+    answer = urllib3.request("GET", f"{gateway.url}/api/stream?building_id=home", timeout=5, retries=False)
+    assert (answer.status, "Retry-After" in answer.headers) == (503, True)
+    assert urllib3.request("GET", f"{gateway.url}/live", timeout=5).status == 200
+    for connection in open_streams:
+        connection.close()
+
+
+def test_tells_when_redis_goes_and_comes(gateway: Gateway, streams: Streams, servers: Servers) -> None:
+    fill(streams, "home", 5)
+    with listening(gateway) as stream, playing(streams, "home"):
+        seconds(stream, 1)
+        servers.redis.terminate()
+        servers.redis.wait_or_kill(5)
+        assert next(data["redis"] for kind, _, data in stream if kind == "status") == "down"
+        assert urllib3.request("GET", f"{gateway.url}/live", timeout=5).status == 200
+        servers.start()
+        assert next(data["redis"] for kind, _, data in stream if kind == "status") == "up"
+        assert seconds(stream, 2)
+
+
+def test_tells_the_mains_while_nothing_is_predicted(gateway: Gateway, streams: Streams) -> None:
+    fill(streams, "home", 5)
+    with listening(gateway) as stream:
+        next(stream)
+        sample, _ = second("home", now_s() + 1)
+        streams.add_samples([sample])
+        kind, _, status = next(stream)
+        assert (kind, status["newest_ms"], status["power_w"]) == ("status", sample.at_ms, sample.power_w)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("", 400), ("building_id=castle", 404), ("building_id=home&after_ms=-1", 422), ("building_id=home&x=1", 400)],
+)
+def test_wrong_parameters(gateway: Gateway, query: str, status: int) -> None:
+    answer = urllib3.request("GET", f"{gateway.url}/api/stream?{query}", timeout=5)
+    assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
