@@ -4,11 +4,12 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from edge import __version__
-from edge.config import influx_token, load_config, masked, to_toml
+from edge.config import influx_token, load_config
+from edge.config_text import masked, to_toml
 from edge.errors import ConfigError, NilmError
 from edge.log import start_logging
 from edge.settings import Config
@@ -183,8 +184,8 @@ def _config(options: argparse.Namespace) -> None:
     if options.defaults:
         print(to_toml(Config(), comments=True), end="")
         return
-    plain = masked(_load(options))
-    print(json.dumps(plain, indent=2) if options.json else plain)
+    shown = masked(_load(options))
+    print(json.dumps(asdict(shown), indent=2) if options.json else to_toml(shown), end="\n" if options.json else "")
 
 
 def _status(options: argparse.Namespace) -> int:
@@ -197,7 +198,8 @@ def _status(options: argparse.Namespace) -> int:
     influx = Influx.connect(config.influx, influx_token(config))
     found = status(Streams.connect(config.redis.url), influx, config, now_ms(), options.last)
     print(json.dumps(found, indent=2) if options.json else as_text(found))
-    return 0 if all(service["alive"] for service in found["services"].values()) else 1
+    alive = [service["alive"] for service in found["services"].values()]
+    return 0 if alive and all(alive) else 1
 
 
 def _bench_pipeline(options: argparse.Namespace) -> None:

@@ -2,14 +2,13 @@
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import Field, asdict, fields, is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import Field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from edge.errors import ConfigError
-from edge.settings import Config, Meter
+from edge.settings import Config, Meter, settings_of
 
 SYSTEM_FILE = Path("/etc/nilm-edge/config.toml")
 PREFIX = "NILM_EDGE__"
@@ -36,6 +35,11 @@ def load_config(file: Path | None, environ: Mapping[str, str] = os.environ) -> C
     return _from_environment(config, environ)
 
 
+def without_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` without the variables that set something, for a process whose settings stand in its file."""
+    return {key: value for key, value in environ.items() if not key.startswith(PREFIX) and key not in KNOWN_NAMES}
+
+
 def read_secret(file: str) -> str:
     """The first line of a secret's file; empty where no file is named. ConfigError where it cannot be read."""
     if not file:
@@ -49,74 +53,6 @@ def read_secret(file: str) -> str:
 def influx_token(config: Config) -> str:
     """The InfluxDB token from the configuration or its file."""
     return config.influx.token or read_secret(config.influx.token_file)
-
-
-def to_toml(config: Config, *, comments: bool = False) -> str:
-    """`config` as a TOML file that load_config reads back; secrets included."""
-    lines: list[str] = []
-    for key, value, about in _settings(config):
-        lines += _line(key, value, about, comments)
-    for section in fields(config):
-        value = getattr(config, section.name)
-        tables = value if isinstance(value, tuple) else (value,) if is_dataclass(value) else ()
-        for table in tables:
-            lines += ["", f"[[{section.name}]]" if isinstance(value, tuple) else f"[{section.name}]"]
-            if comments and table.__doc__:
-                lines.append(f"# {table.__doc__}")
-            for key, entry, about in _settings(table):
-                lines += _line(key, entry, about, comments)
-    return "\n".join(lines) + "\n"
-
-
-def masked(config: Config) -> dict[str, Any]:
-    """`config` as plain data, with every secret hidden."""
-    plain = asdict(config)
-    for section in fields(config):
-        value = getattr(config, section.name)
-        if is_dataclass(value):
-            for key, entry, about in _settings(value):
-                if about.metadata["secret"] and entry:
-                    plain[section.name][key] = _mask(str(entry))
-    return plain
-
-
-def _settings(table: Any) -> Iterator[tuple[str, Any, Field[Any]]]:
-    for about in fields(table):
-        if "doc" in about.metadata:
-            yield about.name, getattr(table, about.name), about
-
-
-def _line(key: str, value: Any, about: Field[Any], comments: bool) -> list[str]:
-    text = f"{key} = {_toml_value(value)}"
-    return ["", f"# {_describe(about)}", text] if comments else [text]
-
-
-def _describe(about: Field[Any]) -> str:
-    meta = about.metadata
-    text: str = meta["doc"]
-    if meta["choices"]:
-        text += f" One of: {', '.join(meta['choices'])}."
-    elif meta["low"] is not None:
-        text += f" From {meta['low']} to {meta['high']}."
-    return text
-
-
-def _toml_value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'"{escaped}"'
-    return repr(value)
-
-
-def _mask(secret: str) -> str:
-    parts = urlsplit(secret)
-    if not parts.scheme:
-        return "********"
-    if parts.password is None and parts.username is None:
-        return secret
-    return urlunsplit(parts._replace(netloc=f"********@{parts.netloc.rpartition('@')[2]}"))
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -149,7 +85,7 @@ def _from_toml(config: Config, data: Mapping[str, Any], where: str) -> Config:
 
 
 def _fill(table: Any, data: Mapping[str, Any], where: str) -> Any:
-    known = {name: about for name, _, about in _settings(table)}
+    known = {name: about for name, _, about in settings_of(table)}
     changes = {}
     for key, value in data.items():
         if key not in known:

@@ -49,6 +49,7 @@ def run(config: Config, data_dir: Path, port: int | None) -> None:
                 f"Live after {(now_ms() - started_ms) / 1000:.1f} s. The page is at http://127.0.0.1:{stack.config.gateway.port}/"
             )
             _say("Ctrl-C stops everything; nothing is lost.")
+            _say_disabled_models(stack)
             _show(stack, stop)
     finally:
         _say("\nStopping", end="")
@@ -127,6 +128,13 @@ def _wait_all_the_way(stack: Stack, started_ms: int, stop: Callable[[], bool]) -
             )
         time.sleep(0.1)
     return False
+
+
+def _say_disabled_models(stack: Stack) -> None:
+    infer = Streams.connect(stack.config.redis.url).services().get("infer", {})
+    for model in infer.get("models", []):
+        if model["state"] == "disabled":
+            _say(f"Model {model['id']} is off: {model['reason']}")
 
 
 def _show(stack: Stack, stop: Callable[[], bool]) -> None:

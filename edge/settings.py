@@ -1,6 +1,7 @@
 """Every setting of the appliance: one default, one type, one comment each."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 
@@ -125,3 +126,10 @@ class Config:
     gateway: Gateway = field(default_factory=Gateway)
     simulator: Simulator = field(default_factory=Simulator)
     meters: tuple[Meter, ...] = (Meter(),)
+
+
+def settings_of(table: Any) -> Iterator[tuple[str, Any, Field[Any]]]:
+    """Name, value and description of each setting that stands directly in `table`."""
+    for about in fields(table):
+        if "doc" in about.metadata:
+            yield about.name, getattr(table, about.name), about

@@ -10,6 +10,7 @@ from edge.adapters.parquet import Recording
 from edge.adapters.streams import WINDOW_S, Streams
 from edge.core.pace import Pace
 from edge.core.sample import Sample
+from edge.errors import Unavailable
 from edge.settings import Config
 from edge.unit import Unit
 
@@ -25,8 +26,13 @@ def run(config: Config, *, preceding_hour: bool = False) -> None:
     home = Home(config)
     publisher = Publisher(config.mqtt, "nilm-simulator")
     pace = _start_pace()
-    if preceding_hour:
-        _put_in_preceding_hour(streams, home, pace.next_second)
+    while preceding_hour and not unit.stopping:
+        try:
+            _put_in_preceding_hour(streams, home, pace.next_second)
+            preceding_hour = False
+        except Unavailable as error:
+            unit.failed(error)
+            pace = _start_pace()
     sent = 0
     while not unit.stopping:
         wait_s = pace.wait_s(time.monotonic())

@@ -11,7 +11,8 @@ from edge.adapters.influx import Influx
 from edge.adapters.mqtt import broker_answers
 from edge.adapters.processes import Child, free_port
 from edge.adapters.streams import Streams
-from edge.config import influx_token, to_toml
+from edge.config import influx_token, without_settings
+from edge.config_text import to_toml
 from edge.errors import NilmError, Unavailable
 from edge.private_servers import find_servers, private_servers
 from edge.settings import Config
@@ -54,8 +55,7 @@ class Stack:
     def start_service(self, name: str, *options: str) -> None:
         """Start one of our services by the command that systemd uses as well."""
         command = [sys.executable, "-m", "edge", name, "--config", str(self.config_file), *options]
-        own = {key: value for key, value in os.environ.items() if not key.startswith("NILM_EDGE__")}
-        service = Child(name, command, self.data_dir / "log" / f"{name}.log", own | {"PYTHONUNBUFFERED": "1"})
+        service = Child(name, command, self.data_dir / "log" / f"{name}.log", without_settings(os.environ))
         service.start()
         self.services.append(service)
 

@@ -29,6 +29,16 @@ def wait_until(check: Callable[[], object], timeout_s: float = 15.0, what: str =
         time.sleep(0.02)
 
 
+def wait_for_answer(ask: Callable[[], object], timeout_s: float = 15.0, what: str = "") -> None:
+    """Wait until `ask` no longer raises Unavailable."""
+
+    def answered() -> bool:
+        ask()
+        return True
+
+    wait_until(answered, timeout_s, what)
+
+
 class Servers:
     """A private mosquitto, redis-server and influxd, and the configuration that finds them."""
 
@@ -45,9 +55,9 @@ class Servers:
         for server in (self.mosquitto, self.redis, self.influxd):
             if not server.running():
                 server.start()
-        wait_until(lambda: broker_answers(self.config.mqtt) is None, what="mosquitto")
-        wait_until(lambda: Streams.connect(self.config.redis.url).ping() is None, what="redis-server")
-        wait_until(lambda: Influx.connect(self.config.influx).ping(), what="influxd")
+        wait_for_answer(lambda: broker_answers(self.config.mqtt), what="mosquitto")
+        wait_for_answer(Streams.connect(self.config.redis.url).ping, what="redis-server")
+        wait_for_answer(Influx.connect(self.config.influx).ping, what="influxd")
 
     def stop(self) -> None:
         """Stop all three."""

@@ -12,7 +12,7 @@ from edge.adapters.processes import Child, free_port
 from edge.errors import Rejected, Unavailable
 from edge.settings import Config
 from edge.settings import Influx as Settings
-from tests.servers import Servers, victoria_metrics, wait_until
+from tests.servers import Servers, victoria_metrics, wait_for_answer, wait_until
 
 POINTS = "mains,building=home power_w=5.0,flags=0i 1700000000\nmains,building=home power_w=6.5,flags=1i 1700000001"
 QUERY = "SELECT power_w FROM mains WHERE building=$building"
@@ -24,7 +24,7 @@ def victoria(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Child, 
     server = victoria_metrics(tmp_path_factory.mktemp("victoria"), port)
     server.start()
     url = f"http://127.0.0.1:{port}"
-    wait_until(lambda: Influx.connect(Settings(url=url)).ping() is not None)
+    wait_for_answer(Influx.connect(Settings(url=url)).ping)
     yield server, url
     server.terminate()
     server.wait_or_kill(10)

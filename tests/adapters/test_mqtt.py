@@ -18,7 +18,12 @@ def _listen(listener: Listener, count: int, timeout_s: float = 5.0) -> list[Mess
 
 
 def _connected(connection: Listener | Publisher) -> None:
-    wait_until(lambda: connection.turn(0.05) or connection.connected)
+
+    def turned() -> bool:
+        connection.turn(0.05)
+        return connection.connected
+
+    wait_until(turned)
 
 
 @pytest.fixture
@@ -74,7 +79,7 @@ def test_a_lost_connection_is_counted_and_comes_back_by_itself(config: Config, s
     _connected(listener)
     servers.mosquitto.terminate()
     servers.mosquitto.wait_or_kill(5)
-    wait_until(lambda: listener.messages(0.05) or listener.losses == 1)
+    wait_until(lambda: bool(listener.messages(0.05)) or listener.losses == 1)
     assert not listener.connected
     servers.start()
     _connected(listener)

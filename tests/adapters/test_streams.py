@@ -7,7 +7,7 @@ from edge.core.prediction import COLUMN, Column, Tick
 from edge.core.sample import Flags, Sample
 from edge.errors import Unavailable
 from edge.settings import Config
-from tests.servers import Servers, wait_until
+from tests.servers import Servers, wait_for_answer
 
 START_S = 1_700_000_000
 COLUMNS = (Column("Oven", "tcn-1"), Column("Kettle", "tcn-1"))
@@ -115,4 +115,4 @@ def test_a_redis_that_is_away_or_takes_no_data_is_unavailable(streams: Streams, 
     with pytest.raises(Unavailable, match="away"):
         streams.ping()
     servers.redis.start()
-    wait_until(lambda: streams.ping() is None)
+    wait_for_answer(streams.ping)

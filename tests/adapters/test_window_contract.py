@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from edge.adapters import streams as adapter
 from edge.adapters.streams import Streams
 from edge.core.sample import NO_FLAGS, Flags, Sample
-from tests.servers import Servers, wait_until
+from tests.servers import Servers, wait_for_answer
 
 START_S = 1_700_000_000
 LENGTH = 20
@@ -53,7 +53,7 @@ class WindowContract(RuleBasedStateMachine):
         self.servers.redis.terminate()
         self.servers.redis.wait_or_kill(5)
         self.servers.redis.start()
-        wait_until(lambda: self.streams.ping() is None)
+        wait_for_answer(self.streams.ping)
 
     @rule()
     def we_restart(self) -> None:

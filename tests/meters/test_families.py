@@ -16,8 +16,8 @@ SMAPPEE = {
 }
 
 
-def _generic(**settings: str) -> Meter:
-    return Meter(family="generic", **settings)
+def _generic(power: str = "", unit: str = "W", time: str = "") -> Meter:
+    return Meter(family="generic", power=power, unit=unit, time=time)
 
 
 def test_smappee_realtime() -> None:

@@ -29,14 +29,19 @@ class Bench:
         self.streams = streams
         self.topic = config.meters[0].topic
         self.meter = Publisher(config.mqtt, f"meter-{config.mqtt.client_id}")
-        wait_until(lambda: self.meter.turn(0.02) or self.meter.connected)
         self.start()
+
+        def meter_connected() -> bool:
+            self.meter.turn(0.02)
+            return self.meter.connected
+
+        wait_until(meter_connected)
 
     def start(self) -> None:
         """A new process, as after a crash: nothing of the last one is left but its session at the broker."""
         self.listener = Listener(self.config.mqtt, [self.topic])
         self.intake = Intake(self.config, self.streams, self.listener)
-        wait_until(lambda: self.intake.turn(0.02) or self.listener.connected)
+        self.until(lambda: self.listener.connected)
         self.turn(0.1)
 
     def send(self, *payloads: bytes) -> None:
@@ -54,7 +59,12 @@ class Bench:
 
     def until(self, check: Callable[[], bool]) -> None:
         """Let the intake run until `check`."""
-        wait_until(lambda: self.intake.turn(0.02) or check())
+
+        def turned() -> bool:
+            self.intake.turn(0.02)
+            return check()
+
+        wait_until(turned)
 
 
 @pytest.fixture
