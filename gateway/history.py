@@ -46,8 +46,8 @@ def stored_predictions(
         return _joined(influx.query(bucket, statement, bound), {})
     each_step = f"GROUP BY appliance, {_STEPS[span.step_s]} fill(none)"
     means = (
-        "SELECT mean(power_w) AS power_w, mean(p_on) AS p_on, mean(low_w) AS low_w, mean(high_w) AS high_w, "  # noqa: S608
-        f"count(power_w) AS samples FROM appliance WHERE {where} {each_step}"
+        "SELECT mean(power_w) AS power_w, mean(p_on) AS p_on, count(power_w) AS samples "  # noqa: S608
+        f"FROM appliance WHERE {where} {each_step}"
     )
     seconds_on = f'SELECT count("on") AS on_s FROM appliance WHERE {where} AND "on" = true {each_step}'  # noqa: S608
     return _joined(influx.query(bucket, means, bound), _by_step(influx.query(bucket, seconds_on, bound)))
@@ -75,13 +75,10 @@ def _joined(found: Sequence[Series], on_s: dict[tuple[str, int], int]) -> list[d
 def _cell(fields: dict[str, Any], on_s: int) -> dict[str, Any]:
     samples = fields.pop("samples", None)
     cell = {"power_w": _float(fields.pop("power_w"), 2), "p_on": _float(fields.pop("p_on"), 4)}
-    if samples is None:
-        return cell | {"on": bool(fields["on"]), **_interval(fields), "warmup": bool(fields["warmup"])}
-    return cell | {"on": 2 * on_s >= samples, "on_s": on_s, **_interval(fields), "samples": samples}
-
-
-def _interval(fields: dict[str, Any]) -> dict[str, Any]:
-    return {"low_w": _float(fields["low_w"], 2), "high_w": _float(fields["high_w"], 2)}
+    if samples is not None:
+        return cell | {"on": 2 * on_s >= samples, "on_s": on_s, "samples": samples}
+    interval = {"low_w": _float(fields["low_w"], 2), "high_w": _float(fields["high_w"], 2)}
+    return cell | {"on": bool(fields["on"]), **interval, "warmup": bool(fields["warmup"])}
 
 
 def _about(number: int | None, step_s: int) -> dict[str, Any]:
