@@ -1,0 +1,126 @@
+"""Measuring: the shipped models on recordings of homes, and the constants that are fitted to such measurements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.adapters.onnx_model import OnnxModel
+from edge.core.disaggregator import Disaggregator
+from edge.core.features import Encoder
+from edge.core.hysteresis import Rule, State, sweep
+from edge.core.physics import Decoder
+from edge.core.registry import Appliance
+from network.data import Recording
+
+LEVELS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
+OFF_SHARE = 0.75
+"""The off level is that share of the on level."""
+COVERAGE = 0.9
+NEWTON_STEPS = 25
+
+
+@dataclass(frozen=True)
+class Score:
+    """One appliance on one recording; F1 counts seconds above the on-threshold, coverage those on or said to be on."""
+
+    appliance: str
+    f1: float
+    precision: float
+    recall: float
+    mae_w: float
+    always_zero_mae_w: float
+    ece: float
+    interval_coverage: float
+
+
+def score(model: OnnxModel, home: Recording) -> list[Score]:
+    """Score all appliances of the model, post-processing and physics included."""
+    at_ms = np.arange(len(home.mains_w), dtype=np.int64) * 1000
+    tables = list(Disaggregator([model]).score(at_ms, home.mains_w.astype(np.float64)))
+    scores = []
+    for n, appliance in enumerate(model.spec.appliances):
+        values = np.concatenate([table.values[:, n] for table in tables])
+        scores.append(_score(appliance, values, home.appliances_w[:, n]))
+    return scores
+
+
+def fit(model: OnnxModel, homes: Sequence[Recording]) -> tuple[Appliance, ...]:
+    """The appliances with p_on calibrated (Platt), on levels of best F1, and intervals that cover (split conformal)."""
+    encoder = Encoder(model.spec.preprocessing)
+    outputs = [model.window(encoder.encode_series(home.mains_w)) for home in homes]
+    fitted = []
+    for n, appliance in enumerate(model.spec.appliances):
+        truth_w = [home.appliances_w[:, n] for home in homes]
+        heads = [y[:, n :: len(model.spec.appliances)] for y in outputs]
+        fitted.append(_fit(appliance, heads, truth_w))
+    return tuple(fitted)
+
+
+def _fit(appliance: Appliance, heads: list[NDArray[np.float32]], truth_w: list[NDArray[np.float32]]) -> Appliance:
+    logit = np.concatenate([y[:, 0] for y in heads]).astype(np.float64)
+    all_w = np.concatenate(truth_w)
+    true = all_w > appliance.on_threshold_w
+    gain, offset = _platt(logit, true)
+    calibrated = replace(appliance, p_gain=gain, p_offset=offset)
+    choices = []
+    for level in LEVELS:
+        choice = replace(calibrated, on_level=level, off_level=round(level * OFF_SHARE, 3))
+        on = np.concatenate([_on(choice, y) for y in heads])
+        choices.append((_f1(on, true)[0], choice, on))
+    _, best, on = max(choices, key=lambda c: c[0])
+    both = on & true
+    power = np.maximum(np.concatenate([y[:, 1:4] for y in heads])[both].astype(np.float64), 0) * best.power_scale_w
+    error_w = all_w[both] - power[:, 0]
+    needed = np.where(error_w < 0, -error_w / (power[:, 1] + 1e-3), error_w / (power[:, 2] + 1e-3))
+    return replace(best, interval_gain=float(np.quantile(needed, COVERAGE)) if len(needed) else 1.0)
+
+
+def _on(appliance: Appliance, heads: NDArray[np.float32]) -> NDArray[np.bool_]:
+    y = np.zeros((len(heads), 4), np.float32)
+    y[:] = heads
+    p_on = Decoder([appliance]).p_on(y)
+    at_ms = np.arange(len(heads), dtype=np.int64) * 1000
+    on, _ = sweep(Rule.of([appliance]), State.fresh(1, 1), p_on, at_ms)
+    return on[:, 0]
+
+
+def _platt(logit: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[float, float]:
+    """Gain and offset of the sigmoid that makes `logit` a probability (Platt 1999), by Newton's method."""
+    features = np.stack([logit, np.ones_like(logit)], axis=1)
+    solution = np.array([1.0, 0.0])
+    for _ in range(NEWTON_STEPS):
+        p = 1 / (1 + np.exp(-np.clip(features @ solution, -60, 60)))
+        gradient = features.T @ (p - true)
+        curvature = (features * (p * (1 - p))[:, None]).T @ features + 1e-3 * np.eye(2)
+        solution = solution - np.clip(np.linalg.solve(curvature, gradient), -1, 1)
+    return float(np.clip(solution[0], 0.05, 10)), float(solution[1])
+
+
+def _score(appliance: Appliance, values: NDArray[np.void], true_w: NDArray[np.float32]) -> Score:
+    on, true = values["on"], true_w > appliance.on_threshold_w
+    f1, precision, recall = _f1(on, true)
+    bins = np.minimum((values["p_on"] * 10).astype(int), 9)
+    gaps = [
+        abs(values["p_on"][bins == b].mean(dtype=np.float64) - true[bins == b].mean()) * (bins == b).mean()
+        for b in range(10)
+        if (bins == b).any()
+    ]
+    either = on | true
+    inside = (true_w >= values["low_w"] - 0.5) & (true_w <= values["high_w"] + 0.5)
+    return Score(
+        appliance.name,
+        f1,
+        precision,
+        recall,
+        float(np.abs(values["power_w"] - true_w).mean(dtype=np.float64)),
+        float(true_w.mean(dtype=np.float64)),
+        float(sum(gaps)),
+        float(inside[either].mean()) if either.any() else 1.0,
+    )
+
+
+def _f1(on: NDArray[np.bool_], true: NDArray[np.bool_]) -> tuple[float, float, float]:
+    hits, said, were = float((on & true).sum()), float(on.sum()), float(true.sum())
+    return 2 * hits / max(said + were, 1), hits / max(said, 1), hits / max(were, 1)

@@ -1,0 +1,115 @@
+"""The network in PyTorch: a causal temporal convolutional network, with and without simulated quantization."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from network import recipe
+from network.graphs import MIDDLE, WEIGHT_LIMIT, Layer, Plan
+
+INPUT_SCALE = 1 / 255
+HEADROOM_QUANTILE = 0.9999
+
+
+class Network(nn.Module):  # type: ignore[misc]
+    """Inputs (b, feature, t), 0..1 -> outputs (b, 4 * appliance, t), each second from itself and the past alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        features, width = len(recipe.preprocessing().features), recipe.CHANNELS
+        self.stem = nn.Conv1d(features, width, 1)
+        self.body = nn.ModuleList(nn.Conv1d(width, width, recipe.KERNEL, dilation=d) for d in recipe.DILATIONS_S)
+        self.hidden = nn.Conv1d(width, recipe.HIDDEN, 1)
+        self.out = nn.Conv1d(recipe.HIDDEN, 4 * len(recipe.TARGETS), 1)
+        layers = len(recipe.DILATIONS_S)
+        self.register_buffer("scales", torch.zeros(2 + 2 * layers))
+        """Steps of the 8-bit activations: stem, then branch and sum of each layer, then hidden; 0 is not quantized."""
+        nn.init.kaiming_normal_(self.stem.weight)
+        nn.init.kaiming_normal_(self.hidden.weight)
+        for conv in self.body:
+            nn.init.kaiming_normal_(conv.weight)
+            with torch.no_grad():
+                conv.weight.mul_(layers**-0.5)
+            nn.init.zeros_(conv.bias)
+        with torch.no_grad():
+            self.out.bias.fill_(0.5)
+            self.out.bias[: len(recipe.TARGETS)] = -3.0
+
+    def forward(self, x: Tensor, seen: list[Tensor] | None = None) -> Tensor:
+        """Outputs; the values that are quantized in the artifact are appended to `seen` where it is given."""
+        keep = seen.append if seen is not None else _ignore
+        h = functional.relu(self._conv(self.stem, x))
+        keep(h)
+        h = self._grid(h, 0)
+        for n, conv in enumerate(self.body):
+            branch = self._conv(conv, functional.pad(h, (2 * conv.dilation[0], 0)))
+            keep(branch)
+            h = functional.relu(h + self._grid(branch, 1 + 2 * n, zero=MIDDLE))
+            keep(h)
+            h = self._grid(h, 2 + 2 * n)
+        h = functional.relu(self._conv(self.hidden, h))
+        keep(h)
+        return self._conv(self.out, self._grid(h, len(self.scales) - 1))
+
+    def calibrate(self, x: Tensor) -> None:
+        """Set the activations' steps from what flows on `x`; from then on quantization is simulated."""
+        self.scales.zero_()
+        seen: list[Tensor] = []
+        with torch.no_grad():
+            self.forward(x, seen)
+            for n, values in enumerate(seen):
+                signed = 0 < n < len(seen) - 1 and n % 2 == 1
+                size = np.quantile(values.abs().float().numpy().ravel()[::7], HEADROOM_QUANTILE)
+                self.scales[n] = max(float(size), 1e-3) / (127 if signed else 255)
+
+    def plan(self) -> Plan:
+        """Weights and steps for the graph builder."""
+        scales = [float(s) for s in self.scales]
+        body = [_layer(c, scales[1 + 2 * n], scales[2 + 2 * n]) for n, c in enumerate(self.body)]
+        hidden = _layer(self.hidden, scales[-1])
+        return Plan(INPUT_SCALE, _layer(self.stem, scales[0]), body, hidden, _layer(self.out, None))
+
+    def _grid(self, values: Tensor, n: int, zero: int = 0) -> Tensor:
+        if not self.scales[n]:
+            return values
+        return torch.fake_quantize_per_tensor_affine(values, float(self.scales[n]), zero, 0, 255)
+
+    def _conv(self, conv: nn.Conv1d, x: Tensor) -> Tensor:
+        weight = conv.weight
+        if self.scales[0]:
+            steps = weight.detach().abs().amax(dim=(1, 2)).clamp_min(1e-6) / WEIGHT_LIMIT
+            zeros = torch.zeros(len(weight), dtype=torch.int32)
+            weight = torch.fake_quantize_per_channel_affine(weight, steps, zeros, 0, -WEIGHT_LIMIT, WEIGHT_LIMIT)
+        return functional.conv1d(x, weight, conv.bias, dilation=conv.dilation)
+
+
+def loss(y: Tensor, power_w: Tensor, constants: Tensor, weight: Tensor) -> Tensor:
+    """Cross entropy of on, absolute error of power while on, and pinball losses at 5 and 95 % for the interval.
+
+    y (b, 4 * appliance, t), power_w (b, appliance, t), weight (t,), constants (3, appliance, 1): on-threshold,
+    unit of the power head, and the appliance's weight.
+    """
+    logit, power, below, above = y.chunk(4, dim=1)
+    thresholds_w, scales_w, importance = constants
+    on = (power_w > thresholds_w).float()
+    share = power_w / scales_w
+    entropy = functional.binary_cross_entropy_with_logits(logit, on, reduction="none")
+    error = share - power
+    fixed = error.detach()
+    outside = _pinball(-fixed - below) + _pinball(fixed - above)
+    total = (entropy + on * (3 * error.abs() + outside)) * importance * (weight / weight.mean())
+    return total.mean() * len(importance)
+
+
+def _pinball(error: Tensor, quantile: float = 0.95) -> Tensor:
+    return torch.maximum(quantile * error, (quantile - 1) * error)
+
+
+def _layer(conv: nn.Conv1d, scale: float | None, joined_scale: float | None = None) -> Layer:
+    weight, bias = conv.weight.detach().numpy(), conv.bias.detach().numpy()
+    return Layer(weight, bias, int(conv.dilation[0]), scale, joined_scale)
+
+
+def _ignore(_: Tensor) -> None:
+    pass
