@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from edge.adapters.influx import Influx
 from edge.adapters.processes import free_port
 from edge.adapters.streams import Streams
-from edge.config import to_toml
+from edge.config_text import to_toml
 from edge.settings import Config
 from gateway import create_app
 from gateway.hub import Hub
