@@ -1,0 +1,47 @@
+# make shows this file's targets; each sets up first what it needs.
+SHELL := /bin/bash
+PYTHON_BIN := .venv/bin/python
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench lock clean test-appliance
+
+help: ## show this
+	@echo "nilm-edge: one mains meter in, every appliance out"
+	@echo
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
+	@echo
+	@echo 'Options go in ARGS:  make run ARGS="--port 8090 --data-dir /var/tmp/nilm"'
+
+setup: ## install what is missing: servers and .venv (run does it too)
+	@scripts/setup.sh run
+
+run: ## start the whole appliance with a simulated meter; Ctrl-C stops it
+	@scripts/setup.sh run
+	@exec .venv/bin/nilm-edge run $(ARGS)
+
+test: ## run the tests on real servers and a real browser
+	@scripts/setup.sh test
+	@exec $(PYTHON_BIN) -m pytest $(ARGS)
+
+check: ## lint, format and types
+	@scripts/setup.sh check
+	@$(PYTHON_BIN) -m ruff check .
+	@$(PYTHON_BIN) -m ruff format --check .
+	@$(PYTHON_BIN) -m mypy
+
+bench: ## measure the pipeline into build/bench/
+	@scripts/setup.sh run
+	@mkdir -p build/bench
+	@exec .venv/bin/nilm-edge bench pipeline --json "build/bench/pipeline-$$(uname -n).json" $(ARGS)
+
+test-appliance: ## set-up and run on fresh Debian 12 and 13 (as root, takes long)
+	@scripts/setup.sh appliance
+	@exec $(PYTHON_BIN) -m pytest -m appliance tests/appliance $(ARGS)
+
+lock: ## renew the lock files from pyproject.toml
+	@scripts/lock.sh
+
+clean: ## remove .venv, build results, caches and the data of make run (var/)
+	@rm -rf .venv .venv-lock build dist var *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
