@@ -119,7 +119,7 @@ class Machine:
     def command(self, script: str, user: str = "root") -> list[str]:
         """The host's command that runs a shell script in the machine."""
         environment = [f"{name}={value}" for name, value in _environment().items()]
-        enter = ["nsenter", f"--target={self._leader}", "--mount", "--uts", "--ipc", "--pid", "--wd=/", "--"]
+        enter = ["nsenter", f"--target={self._leader}", "--mount", "--uts", "--ipc", "--pid", "--root", "--wd", "--"]
         return [*enter, "runuser", "-u", user, "--", "env", "-i", *environment, "bash", "-c", script]
 
     def run(self, script: str, user: str = "root") -> subprocess.CompletedProcess[str]:
