@@ -23,7 +23,7 @@ from network.data import Pool
 from network.model import Network, loss
 
 CALIBRATION_CROPS = 12
-SHORT_UNTIL, SHORTER = 0.6, 3
+SHORT_UNTIL, SHORTER = 0.75, 3
 """Until that share of the time, crops are so many times shorter: more steps, each richer in runs."""
 EVEN_SHARE, IMPORTANCE = 0.05, (0.5, 4.0)
 """An appliance weighs sqrt(EVEN_SHARE / its share of seconds on), within these limits."""

@@ -24,15 +24,15 @@ class Target:
 
 
 TARGETS = (
-    Target("HeatPump", 100, 1500, 10, 5),
+    Target("HeatPump", 150, 1500, 10, 5),
     Target("Dishwasher", 10, 1500, 10, 5),
     Target("WashingMachine", 20, 1000, 10, 5),
     Target("Dryer", 50, 1500, 10, 5),
-    Target("Oven", 20, 2000, 5, 2),
-    Target("Stove", 50, 1500, 2, 2),
-    Target("RangeHood", 30, 100, 5, 5),
-    Target("EVCharger", 200, 5000, 10, 10),
-    Target("EVSocket", 200, 2000, 10, 10),
+    Target("Oven", 200, 2000, 5, 2),
+    Target("Stove", 100, 1500, 2, 2),
+    Target("RangeHood", 15, 100, 5, 5),
+    Target("EVCharger", 500, 5000, 10, 10),
+    Target("EVSocket", 500, 2000, 10, 10),
     Target("RainwaterPump", 100, 800, 2, 2),
     Target("Fridge", 50, 120, 5, 5),
     Target("Microwave", 200, 1200, 2, 2),
