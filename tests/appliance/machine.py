@@ -72,8 +72,11 @@ def _folders_of_pip() -> set[str]:
     """Local folders that this host's pip looks in."""
     texts = [Path(config).read_text() for config in _PIP_CONFIGS if Path(config).exists()]
     texts += [value for name, value in os.environ.items() if name.startswith("PIP_")]
-    words = (word.removeprefix("file://") for text in texts for word in text.split())
-    return {word for word in words if word.startswith("/") and Path(word).is_dir()}
+    words = [word for text in texts for word in text.split()]
+    folders = {Path(word) for word in words if word.startswith("/")}
+    # The files of an index in a folder often lie beside it.
+    folders |= {Path(word.removeprefix("file://")).parent for word in words if word.startswith("file:///")}
+    return {str(folder) for folder in folders if folder.is_dir() and folder != Path("/")}
 
 
 def _pid_space(process: int) -> str:
