@@ -44,7 +44,8 @@ def run(config: Config, *, preceding_hour: bool = False) -> None:
         sent += 1
         if abs(time.time() - at_s) > _CLOCK_STEP_S:  # somebody set the clock: seconds are named by the new one
             pace = _start_pace(pace.skipped)
-        unit.beat(f"playing {home.building} to {config.simulator.topic}", sent=sent, skipped=pace.skipped)
+        said = {"sent": sent, "skipped": pace.skipped, "unconfirmed": publisher.unconfirmed}
+        unit.beat(f"playing {home.building} to {config.simulator.topic}", **said)
     publisher.close()
 
 

@@ -144,15 +144,20 @@ class Listener(_Connection):
 
 
 class Publisher(_Connection):
-    """Publishes at QoS 1; what the broker has not confirmed is sent again after a loss."""
+    """Publishes at QoS 1; what the broker has not confirmed (`unconfirmed`) is sent again after a loss."""
 
     def __init__(self, settings: Mqtt, client_id: str) -> None:
         super().__init__(settings, client_id, 3600, manual_ack=False)
+        self.unconfirmed = 0
+        self.client.on_publish = self._on_publish
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """Send `payload`; Unavailable where the queue for a broker that is away is full."""
-        if self.client.publish(topic, payload, qos=1).rc == paho.MQTT_ERR_QUEUE_SIZE:
-            raise Unavailable("too many messages wait for the MQTT broker")
+        """Send `payload`, or keep it for a broker that is away."""
+        self.client.publish(topic, payload, qos=1)
+        self.unconfirmed += 1
+
+    def _on_publish(self, _client: Any, _data: Any, _id: int, _reason: Any, _properties: Any) -> None:
+        self.unconfirmed -= 1
 
 
 def _is_filter(topic: str) -> bool:

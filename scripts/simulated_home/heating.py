@@ -31,7 +31,7 @@ class _Pump:
         self.inrush, self.circulator_w = dice.between(4.0, 25.0), dice.between(15.0, 70.0)
 
     def cop(self, outdoor_c: float, flow_c: float) -> float:
-        """Heat per work: falls with the lift; a line through values usual for such machines, 4.6 at 7/35 °C, 2.9 at 7/55 °C."""
+        """Heat per work: falls with the lift; a line through usual values, 4.6 at 7/35 °C and 2.9 at 7/55 °C."""
         return self.quality * max(1.6, 4.6 + 0.09 * (outdoor_c - 7.0) - 0.085 * (flow_c - 35.0))
 
 

@@ -36,8 +36,18 @@ def publisher(config: Config) -> Publisher:
 def _publish(publisher: Publisher, topic: str, *payloads: bytes) -> None:
     for payload in payloads:
         publisher.publish(topic, payload)
-    for _ in range(3):
+
+    def confirmed() -> bool:
         publisher.turn(0.02)
+        return publisher.unconfirmed == 0
+
+    wait_until(confirmed)
+
+
+def _retain(publisher: Publisher, topic: str, payload: bytes) -> None:
+    publisher.client.publish(topic, payload, qos=1, retain=True)
+    publisher.unconfirmed += 1
+    _publish(publisher, f"{topic}/else", b"something")
 
 
 def test_what_was_not_acknowledged_comes_again_in_order(config: Config, publisher: Publisher) -> None:
@@ -87,15 +97,13 @@ def test_a_lost_connection_is_counted_and_comes_back_by_itself(config: Config, s
 
 def test_retained_messages_are_not_asked_for(config: Config, publisher: Publisher) -> None:
     topic = config.meters[0].topic
-    publisher.client.publish(topic, b"old", qos=1, retain=True)
-    _publish(publisher, topic)
+    _retain(publisher, topic, b"old")
     listener = Listener(config.mqtt, [topic])
     _connected(listener)
     _listen(listener, 1, 0.3)
     _publish(publisher, topic, b"new")
     assert [message.payload for message in _listen(listener, 1)] == [b"new"]
-    publisher.client.publish(topic, b"", qos=1, retain=True)
-    _publish(publisher, topic)
+    _retain(publisher, topic, b"")
 
 
 def test_a_broker_that_is_away_is_named(config: Config) -> None:

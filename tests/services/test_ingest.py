@@ -48,8 +48,12 @@ class Bench:
         """Publish as the meter."""
         for payload in payloads:
             self.meter.publish(self.topic, payload)
-        for _ in range(3):
+
+        def confirmed() -> bool:
             self.meter.turn(0.01)
+            return self.meter.unconfirmed == 0
+
+        wait_until(confirmed)
 
     def turn(self, duration_s: float) -> None:
         """Let the intake run."""
