@@ -7,9 +7,9 @@ import orjson
 
 from edge.adapters.mqtt import Publisher
 from edge.adapters.parquet import Recording
-from edge.adapters.streams import WINDOW_S, Streams
+from edge.adapters.streams import Streams
 from edge.core.pace import Pace
-from edge.core.sample import Sample
+from edge.core.sample import WINDOW_S, Sample
 from edge.errors import Unavailable
 from edge.settings import Config
 from edge.unit import Unit

@@ -20,14 +20,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from edge.core.sample import Flags, Sample
+from edge.core.sample import WINDOW_S, Flags, Sample
 from edge.errors import Unavailable
 
 if TYPE_CHECKING:
     from edge.core.prediction import Column, PredictionTable, Tick
-
-WINDOW_S = 3600
-"""The window's length: the contract with every reader, not a setting."""
 
 _HERE = Path(__file__).parent
 

@@ -15,9 +15,10 @@ from edge.adapters.files import write_whole
 from edge.adapters.influx import Influx
 from edge.adapters.mqtt import Publisher
 from edge.adapters.processes import free_port
-from edge.adapters.streams import WINDOW_S, Streams
+from edge.adapters.streams import Streams
 from edge.bench import machine
 from edge.core.pace import Pace
+from edge.core.sample import WINDOW_S
 from edge.errors import Unavailable
 from edge.settings import Config
 from edge.simulate import Home

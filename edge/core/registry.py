@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from edge.core.sample import WINDOW_S
 from edge.errors import ModelError
 
-WINDOW_S = 3600
-"""Seconds of samples and predictions that a restart finds; no model may remember more."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _KINDS = ("level", "change", "rise")

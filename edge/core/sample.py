@@ -7,6 +7,9 @@ from enum import IntFlag
 
 from edge.errors import BadReading
 
+WINDOW_S = 3600
+"""The window's length in samples: the contract with every reader, not a setting."""
+
 POWER_LIMIT_W = 1_000_000.0
 """No metered building draws or exports more; a larger number is a broken reading."""
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import redis
 
-from edge.adapters.streams import WINDOW_S, Streams
+from edge.adapters.streams import Streams
 from edge.core.prediction import COLUMN, Column, Tick
-from edge.core.sample import Flags, Sample
+from edge.core.sample import WINDOW_S, Flags, Sample
 from edge.errors import Unavailable
 from edge.settings import Config
 from tests.servers import Servers, wait_for_answer

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from edge.adapters.streams import WINDOW_S
+from edge.core.sample import WINDOW_S
 from tests.servers import wait_until
 from tests.services.appliance import Appliance, nilm_edge
 

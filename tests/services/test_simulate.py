@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from edge.adapters.mqtt import Listener
-from edge.adapters.streams import WINDOW_S, Streams
+from edge.adapters.streams import Streams
+from edge.core.sample import WINDOW_S
 from edge.errors import ConfigError
 from edge.settings import Config
 from edge.simulate import Home
