@@ -7,6 +7,7 @@ from typing import Any
 from edge.adapters.onnx_model import load_models
 from edge.adapters.streams import Streams
 from edge.core.disaggregator import Disaggregator
+from edge.core.prediction import Tick
 from edge.core.registry import ModelSpec
 from edge.core.sample import Sample
 from edge.errors import Unavailable
@@ -14,8 +15,6 @@ from edge.settings import Config
 from edge.unit import Unit, now_ms
 
 SHIPPED_MODELS = Path(__file__).parent.parent / "models"
-_BATCH = 500
-"""Seconds in one write while catching up."""
 
 
 def run(config: Config) -> None:
@@ -45,10 +44,12 @@ class Predictor:
         self._streams = streams
         self._disaggregator = disaggregator
         self._predicted_ms: dict[str, int] = {}
+        self._unstored: list[Tick] = []
         self.lag_ms = 0
 
     def turn(self, timeout_s: float = 0.5) -> None:
         """Wait for new samples and predict them; Unavailable leaves the rest for the next turn."""
+        self._store()
         for building in self._streams.buildings():
             if building not in self._predicted_ms:
                 self._resume(building)
@@ -74,13 +75,18 @@ class Predictor:
         self._predicted_ms[building] = predicted_ms
 
     def _predict(self, samples: list[Sample]) -> None:
-        ticks = self._disaggregator.predict_many(
+        self._unstored = self._disaggregator.predict_many(
             [s.building for s in samples], [s.at_ms for s in samples], [s.power_w for s in samples]
         )
-        self._streams.add_ticks(ticks)
-        for sample in samples:
-            self._predicted_ms[sample.building] = sample.at_ms
-            self.lag_ms = now_ms() - sample.at_ms
+        self._store()
+
+    def _store(self) -> None:
+        """Store what is predicted: the models have moved on, and no second can be predicted twice."""
+        self._streams.add_ticks(self._unstored)
+        for tick in self._unstored:
+            self._predicted_ms[tick.building] = tick.at_ms
+            self.lag_ms = now_ms() - tick.at_ms
+        self._unstored = []
 
 
 def _describe(spec: ModelSpec) -> dict[str, Any]:

@@ -174,4 +174,5 @@ def _start_logging(data_dir: Path) -> None:
     told.setFormatter(logging.Formatter("\r\x1b[K%(message)s" if sys.stderr.isatty() else "%(message)s"))
     kept = logging.FileHandler(log_dir / "run.log")
     kept.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.raiseExceptions = False  # a full disk must not fill the terminal
     logging.basicConfig(level=logging.INFO, handlers=[told, kept])

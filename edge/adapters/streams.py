@@ -74,6 +74,8 @@ class Streams:
         """Store predictions, oldest first; a second that has its own already keeps them."""
         from edge.core.prediction import pack  # noqa: PLC0415
 
+        if not ticks:
+            return
         with _available():
             pipeline = self._redis.pipeline(transaction=False)
             for tick in ticks:

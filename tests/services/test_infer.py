@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from edge.adapters.onnx_model import load_models
 from edge.adapters.streams import Streams
 from edge.core.disaggregator import Disaggregator
 from edge.core.prediction import PredictionTable
 from edge.core.sample import Sample
+from edge.errors import Unavailable
 from edge.infer import SHIPPED_MODELS, Predictor
 
 START_S = 1_700_000_000
@@ -83,6 +85,22 @@ def test_a_restart_at_any_second_changes_nothing(streams: Streams) -> None:
 def _present() -> set[int]:
     starts = (700, 733, 801, 950)
     return set(range(700)).union(*(range(start, start + 33) for start in starts))
+
+
+def test_a_second_that_redis_refused_is_stored_when_it_takes_data_again(streams: Streams) -> None:
+    streams.add_samples(_samples(0, 50))
+    predictor = _predictor(streams)
+    predictor.turn()
+    streams.add_samples(_samples(50, 55))
+    streams._redis.config_set("maxmemory", "1")
+    try:
+        for _ in range(3):
+            with pytest.raises(Unavailable, match="takes no data"):
+                predictor.turn()
+    finally:
+        streams._redis.config_set("maxmemory", "0")
+    predictor.turn()
+    assert _all(streams).at_ms.tolist() == [sample.at_ms for sample in streams.window("home")]
 
 
 def test_several_buildings_do_not_disturb_each_other(streams: Streams) -> None:
