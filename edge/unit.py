@@ -26,7 +26,7 @@ class Unit:
         self._streams = streams
         self._started_ms = now_ms()
         self._next_beat_s = 0.0
-        self._failures = 0
+        self._failures, self._failure = 0, ""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
 
@@ -48,9 +48,10 @@ class Unit:
             self.failed(error)
 
     def failed(self, error: Unavailable) -> None:
-        """Something is away: log its first failure, then wait, longer each time up to 5 s."""
-        if not self._failures:
+        """Something is away: log it once, then wait, longer each time up to 5 s."""
+        if str(error) != self._failure:
             self.log.warning("%s; trying again until it is back", error)
+        self._failure = str(error)
         self._wait(_BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)])
         self._failures += 1
 
@@ -58,7 +59,7 @@ class Unit:
         """What was away is back."""
         if self._failures:
             self.log.info("back after %d attempts", self._failures)
-        self._failures = 0
+        self._failures, self._failure = 0, ""
 
     def _wait(self, duration_s: float) -> None:
         end_s = time.monotonic() + duration_s
