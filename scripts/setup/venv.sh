@@ -88,7 +88,7 @@ explain_pip() { # log
             "$(grep -A2 'from http\|Expected' "$1" | head -n 4 || true)"
     elif grep -q 'CERTIFICATE_VERIFY_FAILED' "$1"; then
         stop 1 "the package index's certificate is not trusted: is this machine's clock right ($(date)), and ca-certificates installed?"
-    elif grep -qE 'Temporary failure|Name or service|NewConnectionError|unreachable|timed out|Max retries|Connection (reset|refused)' "$1"; then
+    elif grep -qE 'Temporary failure|Name or service|NewConnectionError|unreachable|timed out|Max retries|from versions: none|Connection (reset|refused)' "$1"; then
         stop 1 "the Python packages could not be downloaded: is the network up? Run make again when it is; it starts anew."
     fi
     stop 1 "pip failed; it said:" "$(tail -n 8 "$1")"
