@@ -1,5 +1,6 @@
 """MQTT by paho: a listener that acknowledges by hand and a publisher; both run in their caller's loop."""
 
+import logging
 import socket
 import time
 from collections import deque
@@ -18,6 +19,7 @@ from edge.errors import ConfigError, Unavailable
 from edge.settings import Mqtt
 
 _FOR_EVER = 0xFFFFFFFF
+_log = logging.getLogger("nilm.mqtt")
 _RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -86,20 +88,26 @@ class _Connection:
                 properties=self._properties,
             )
         except (OSError, ValueError) as error:
-            self.refused = f"no MQTT broker at {self._settings.host}:{self._settings.port}: {error}"
+            self._refused(f"no MQTT broker at {self._settings.host}:{self._settings.port}: {error}")
             return False
         return True
 
+    def _refused(self, why: str) -> None:
+        if why != self.refused:
+            _log.warning("%s", why)
+        self.refused = why
+
     def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
-            self.refused = f"the MQTT broker refuses nilm-edge: {reason}"
+            self._refused(f"the MQTT broker refuses nilm-edge: {reason}")
             return
+        _log.info("connected to the MQTT broker at %s:%d", self._settings.host, self._settings.port)
         self.connected, self.refused, self._attempt = True, "", 0
         self.on_connected()
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if self.connected:
-            self.refused = f"the connection to the MQTT broker was lost: {reason}"
+            self._refused(f"the connection to the MQTT broker ended: {reason}")
         self.connected = False
         self.on_lost()
 
