@@ -64,6 +64,7 @@ class _Connection:
         """Send what is queued, then say goodbye; a persistent session stays at the broker."""
         if self.client.socket() is not None:
             self.client.loop(0.01)
+            self.connected = False  # an end of our own is no loss
             self.client.disconnect()
             self.client.loop(0.01)
 
