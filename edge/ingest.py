@@ -43,7 +43,8 @@ def run(config: Config) -> None:
         except Unavailable as error:
             intake.lost_touch()
             unit.failed(error)
-        unit.beat(intake.status(), connected=listener.connected, waiting=intake.waiting())
+        said = {"connected": listener.connected, "waiting": intake.waiting(), "lag_ms": intake.lag_ms}
+        unit.beat(intake.status(), **said)
     listener.close()
 
 
@@ -55,6 +56,7 @@ class Intake:
         self._streams = streams
         self._listener = listener
         self._losses = 0
+        self.lag_ms = 0
         self._received: deque[_Received] = deque()
         self._grids = {meter.topic: Grid(meter.hold_s, meter.hold_after_s) for meter in config.meters}
 
@@ -127,6 +129,8 @@ class Intake:
         for received in batch:
             if received.fault:
                 self._streams.count(received.building, received.fault)
+            if received.samples:
+                self.lag_ms = now_ms() - received.samples[-1].at_ms
             if received.message:
                 self._listener.acknowledge(received.message)
             self._received.popleft()

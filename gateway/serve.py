@@ -2,35 +2,31 @@
 
 import gc
 import logging
-import os
-import signal
 import socket
 import threading
 import time
-from contextlib import suppress
 
 from cheroot.server import HTTPConnection
 from cheroot.wsgi import Server as WsgiServer
 from flask import Flask
 
-from edge import __version__
 from edge.adapters.influx import Influx
 from edge.adapters.streams import Streams
 from edge.config import influx_token
-from edge.errors import ConfigError, Unavailable
+from edge.errors import ConfigError
 from edge.settings import Config
+from edge.unit import Unit
 from gateway import create_app
 from gateway.hub import MAX_CLIENTS, Hub
 
 log = logging.getLogger("nilm.gateway")
 
-BEAT_S = 2.0
+STOP_CHECK_S = 0.1
 THREADS = MAX_CLIENTS + 24
 """An open event stream holds a thread; 24 are left for requests."""
 CLIENT_TIMEOUT_S = 10
 REDIS_TIMEOUT_S = 0.7
 """Longer than the hub waits for news, short enough for /ready."""
-_STOP = {signal.SIGTERM, signal.SIGINT}
 
 
 class Server(WsgiServer):
@@ -59,8 +55,8 @@ class Server(WsgiServer):
 
 def run(config: Config) -> None:
     """Serve until SIGTERM or SIGINT. ConfigError where the port cannot be had."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
     streams = Streams.connect(config.redis.url, config.redis.outbox_h, timeout_s=REDIS_TIMEOUT_S)
+    unit = Unit("gateway", streams)
     hub = Hub(streams)
     app = create_app(config, streams, Influx.connect(config.influx, influx_token(config)), hub)
     server = listen(app, config)
@@ -69,15 +65,12 @@ def run(config: Config) -> None:
     serving = threading.Thread(target=server.serve, name="serve", daemon=True)
     serving.start()
     hub.start()
-    log.info("the page is at http://%s:%d/", config.gateway.host, config.gateway.port)
-    started_ms = _now_ms()
-    _beat(streams, started_ms)
-    while signal.sigtimedwait(_STOP, BEAT_S) is None:
-        _beat(streams, started_ms)
+    while not unit.stopping:
+        unit.beat(f"the page is at http://{config.gateway.host}:{config.gateway.port}/")
+        time.sleep(STOP_CHECK_S)
     hub.stop()
     server.stop()
     serving.join(timeout=1)
-    log.info("stopped")
 
 
 def listen(app: Flask, config: Config) -> Server:
@@ -108,14 +101,3 @@ def _why(error: OSError) -> str:
     if "Permission denied" in said:
         return "ports below 1024 need more rights. Choose a higher port"
     return said
-
-
-def _beat(streams: Streams, started_ms: int) -> None:
-    """Leave a heartbeat; while Redis is away there is nobody to leave it with."""
-    state = {"pid": os.getpid(), "started_ms": started_ms, "beat_ms": _now_ms(), "version": __version__}
-    with suppress(Unavailable):
-        streams.beat("gateway", state)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
