@@ -10,12 +10,10 @@ from pathlib import Path
 from edge import __version__
 from edge.config import influx_token, load_config
 from edge.config_text import masked, to_toml
-from edge.errors import ConfigError, NilmError
+from edge.errors import NilmError
 from edge.log import start_logging
 from edge.settings import Config
 
-EXIT_CONFIG = 78
-EXIT_MISSING = 2
 _RUN_DIR = Path("var")
 
 
@@ -24,18 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.do(options) or 0)
-    except ConfigError as error:
-        _complain(str(error))
-        return EXIT_CONFIG
     except NilmError as error:
-        _complain(str(error))
-        return EXIT_MISSING if type(error).__name__ == "MissingServer" else 1
+        print(f"nilm-edge: {error}", file=sys.stderr)
+        return error.exit_code
     except KeyboardInterrupt:
         return 130
-
-
-def _complain(text: str) -> None:
-    print(f"nilm-edge: {text}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

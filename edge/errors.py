@@ -2,11 +2,15 @@
 
 
 class NilmError(Exception):
-    """An error with a message for the person who runs the box."""
+    """An error with a message for the person who runs the box; a command that it ends exits with `exit_code`."""
+
+    exit_code = 1
 
 
 class ConfigError(NilmError):
     """The configuration is wrong: say which key, exit 78, do not restart."""
+
+    exit_code = 78
 
 
 class BadReading(NilmError):

@@ -17,6 +17,8 @@ _SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin",
 class MissingServer(NilmError):
     """A server's program is not installed."""
 
+    exit_code = 2
+
 
 def find_servers() -> dict[str, str]:
     """Each server's program; MissingServer with the one command that installs what is missing."""

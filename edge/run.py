@@ -22,7 +22,6 @@ from edge.stack import SERVICES, Stack, private_config
 from edge.status import live_line, stored_up_to_ms
 from edge.unit import now_ms
 
-DEFAULT_PORT = 8080
 _NEEDED_FREE_MB = 200
 _ALL_THE_WAY_S = 60.0
 
@@ -45,9 +44,8 @@ def run(config: Config, data_dir: Path, port: int | None) -> None:
             stack.start_service(name)
         stack.start_service("simulate", "--preceding-hour")
         if _wait_all_the_way(stack, started_ms, stop):
-            _say(
-                f"Live after {(now_ms() - started_ms) / 1000:.1f} s. The page is at http://127.0.0.1:{stack.config.gateway.port}/"
-            )
+            took_s = (now_ms() - started_ms) / 1000
+            _say(f"Live after {took_s:.1f} s. The page is at http://127.0.0.1:{stack.config.gateway.port}/")
             _say("Ctrl-C stops everything; nothing is lost.")
             _say_disabled_models(stack)
             _show(stack, stop)

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +14,11 @@ from edge.adapters.processes import Child, free_port
 from edge.adapters.streams import Streams
 from edge.config import influx_token, without_settings
 from edge.config_text import to_toml
-from edge.errors import NilmError, Unavailable
+from edge.errors import ConfigError, NilmError, Unavailable
 from edge.private_servers import find_servers, private_servers
 from edge.settings import Config
 
 SERVICES = ("ingest", "infer", "persist", "gateway")
-CONFIG_ERROR_EXIT = 78
 _RESTART_S = (0.0, 0.2, 1.0, 5.0)
 _STEADY_S = 10.0
 _START_TIMEOUT_S = 30.0
@@ -48,7 +48,7 @@ class Stack:
             server.start()
         streams = Streams.connect(self.config.redis.url)
         influx = Influx.connect(self.config.influx, influx_token(self.config))
-        checks = (lambda: broker_answers(self.config.mqtt), streams.ping, influx.ping)
+        checks: tuple[Callable[[], object], ...] = (lambda: broker_answers(self.config.mqtt), streams.ping, influx.ping)
         for server, check in zip(self.servers, checks, strict=True):
             _wait_for(server, check)
 
@@ -65,7 +65,7 @@ class Stack:
             code = child.exit_code()
             if code is None:
                 continue
-            if code == CONFIG_ERROR_EXIT:
+            if code == ConfigError.exit_code:
                 raise StartFailed(f"{child.name} stopped: {child.last_words(1)}")
             failures, due_s = self._restarts.get(child.name, (0, 0.0))
             if due_s <= child.started_s:  # this end has not been seen yet
@@ -100,11 +100,11 @@ def private_config(config: Config, data_dir: Path, port: int) -> Config:
     )
 
 
-def _wait_for(server: Child, check: object) -> None:
+def _wait_for(server: Child, check: Callable[[], object]) -> None:
     end_s = time.monotonic() + _START_TIMEOUT_S
     while True:
         try:
-            check()  # type: ignore[operator]
+            check()
         except Unavailable as error:
             if not server.running() or time.monotonic() > end_s:
                 raise StartFailed(f"{server.name} does not start: {server.last_words() or error}") from error
