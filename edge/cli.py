@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -27,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="as JSON")
     status.add_argument("--last", type=_seconds, default=600, metavar="S", help="newest seconds to check (default 600)")
     status.set_defaults(do=_status)
+    _add_models(commands)
     _add_bench(commands)
     return parser
 
@@ -102,6 +107,18 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     run.set_defaults(do=_run)
 
 
+def _add_models(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    models = commands.add_parser("models", help="which models there are", description="Which models there are.")
+    which = models.add_subparsers(title="commands", metavar="WHAT", required=True)
+    for name, help_text in (
+        ("list", "the models and whether each serves"),
+        ("verify", "load each model and compare its two graphs; exit code 1 where one is off"),
+    ):
+        command = _command(which, name, help_text, f"nilm-edge models {name} --json")
+        command.add_argument("--json", action="store_true", help="as JSON")
+        command.set_defaults(do=_models, verify=name == "verify")
+
+
 def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     bench = commands.add_parser("bench", help="measure this machine", description="Measure this machine.")
     which = bench.add_subparsers(title="benchmarks", metavar="WHAT", required=True)
@@ -114,6 +131,17 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     pipeline.add_argument("--seconds", type=_seconds, default=60, metavar="N", help="how long to measure (default 60)")
     pipeline.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
     pipeline.set_defaults(do=_bench_pipeline)
+    inference = _command(
+        which,
+        "inference",
+        "what one second costs, for one building and for many",
+        "nilm-edge bench inference --json inference.json",
+    )
+    inference.add_argument(
+        "--seconds", type=_seconds, default=10_000, metavar="N", help="seconds to run (default 10000)"
+    )
+    inference.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
+    inference.set_defaults(do=_bench_inference)
 
 
 def _port(text: str) -> int:
@@ -191,6 +219,20 @@ def _status(options: argparse.Namespace) -> int:
     print(json.dumps(found, indent=2) if options.json else as_text(found))
     alive = [service["alive"] for service in found["services"].values()]
     return 0 if alive and all(alive) else 1
+
+
+def _models(options: argparse.Namespace) -> int:
+    from edge.models import as_text, describe, models_dir  # noqa: PLC0415
+
+    found = describe(models_dir(_load(options)), verify=options.verify)
+    print(json.dumps(found, indent=2) if options.json else as_text(found))
+    return int(options.verify and any(model["state"] == "disabled" for model in found))
+
+
+def _bench_inference(options: argparse.Namespace) -> None:
+    from edge.bench.inference import run as inference  # noqa: PLC0415
+
+    inference(load_config(options.config), options.seconds, options.json)
 
 
 def _bench_pipeline(options: argparse.Namespace) -> None:

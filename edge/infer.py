@@ -1,40 +1,65 @@
 """nilm-infer: each new sample gets one prediction per appliance, at its own second."""
 
+import logging
 import time
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
-from edge.adapters.onnx_model import load_models
+from edge.adapters.onnx_model import OnnxModel, load_models
 from edge.adapters.streams import Streams
 from edge.core.disaggregator import Disaggregator
 from edge.core.prediction import Tick
-from edge.core.registry import ModelSpec
 from edge.core.sample import Sample
 from edge.errors import Unavailable
+from edge.models import describe_disabled, describe_loaded, models_dir
 from edge.settings import Config
 from edge.unit import Unit, now_ms
 
-SHIPPED_MODELS = Path(__file__).parent.parent / "models"
-
 
 def run(config: Config) -> None:
-    """Serve until told to stop."""
+    """Serve until told to stop; SIGHUP loads the models anew."""
     streams = Streams.connect(config.redis.url, config.redis.outbox_h)
     unit = Unit("infer", streams)
-    models, disabled = load_models(Path(config.infer.models_dir or SHIPPED_MODELS))
-    for model in disabled:
-        unit.log.error("model %s %s is off: %s", model.id, model.version, model.reason)
-    known = [_describe(model.spec) for model in models] + [
-        {"id": model.id, "version": model.version, "state": "disabled", "reason": model.reason} for model in disabled
-    ]
-    predictor = Predictor(streams, Disaggregator(models))
+    loaded = _load(config, unit.log)
+    predictor = Predictor(streams, Disaggregator(loaded.models))
     while not unit.stopping:
         try:
+            if unit.reload_wanted:
+                loaded = _reload(config, unit.log, loaded, predictor)
+                unit.reload_wanted = False
             predictor.turn()
             unit.worked()
         except Unavailable as error:
             unit.failed(error)
-        unit.beat(predictor.status(), lag_ms=predictor.lag_ms, models=known)
+        unit.beat(predictor.status(), lag_ms=predictor.lag_ms, models=loaded.said, reload=loaded.reload)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """The models that serve, what is said of all of them, and how the last reload went."""
+
+    models: list[OnnxModel]
+    said: list[dict[str, Any]]
+    reload: str = ""
+
+
+def _load(config: Config, log: logging.Logger) -> _Loaded:
+    models, disabled = load_models(models_dir(config))
+    for model in disabled:
+        log.error("model %s %s is off: %s", model.id, model.version, model.reason)
+    return _Loaded(models, [describe_loaded(model) for model in models] + [describe_disabled(off) for off in disabled])
+
+
+def _reload(config: Config, log: logging.Logger, old: _Loaded, predictor: "Predictor") -> _Loaded:
+    """Serve with the models that are there now; with the old ones where one that served is broken."""
+    new = _load(config, log)
+    broken = [said["reason"] for said in new.said if said["state"] == "disabled"]
+    if broken and {model.spec.id for model in old.models} - {model.spec.id for model in new.models}:
+        log.error("the old models stay in service: %s", "; ".join(broken))
+        return replace(old, reload=f"failed, the old models serve: {'; '.join(broken)}")
+    predictor.use(Disaggregator(new.models))
+    log.info("serving with %s", ", ".join(model.spec.name for model in new.models) or "no model")
+    return replace(new, reload="done")
 
 
 class Predictor:
@@ -60,6 +85,12 @@ class Predictor:
         samples = {building: self._streams.samples_after(building, self._predicted_ms[building]) for building in fresh}
         while any(samples.values()):
             self._predict([waiting.pop(0) for waiting in samples.values() if waiting])
+
+    def use(self, disaggregator: Disaggregator) -> None:
+        """Go on with other models from the next second without predictions; Unavailable leaves all as it was."""
+        self._store()
+        self._disaggregator = disaggregator
+        self._predicted_ms.clear()
 
     def status(self) -> str:
         """How it goes, in words."""
@@ -87,14 +118,3 @@ class Predictor:
             self._predicted_ms[tick.building] = tick.at_ms
             self.lag_ms = now_ms() - tick.at_ms
         self._unstored = []
-
-
-def _describe(spec: ModelSpec) -> dict[str, Any]:
-    return {
-        "id": spec.id,
-        "version": spec.version,
-        "state": "ok",
-        "appliances": [appliance.name for appliance in spec.appliances],
-        "sha256": spec.step.sha256,
-        "metrics": spec.metrics,
-    }

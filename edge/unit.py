@@ -17,11 +17,12 @@ _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 class Unit:
-    """One running service. Its loop asks `stopping` and calls `beat` on every turn."""
+    """One running service. Its loop asks `stopping` (`reload_wanted`: after SIGHUP) and calls `beat` on every turn."""
 
     def __init__(self, name: str, streams: Streams | None) -> None:
         self.log = logging.getLogger(f"nilm.{name}")
         self.stopping = False
+        self.reload_wanted = False
         self._name = name
         self._streams = streams
         self._started_ms = now_ms()
@@ -29,6 +30,7 @@ class Unit:
         self._failures, self._failure = 0, ""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        signal.signal(signal.SIGHUP, self._hang_up)
 
     def beat(self, status: str, **state: Any) -> None:
         """Every two seconds: tell systemd, and Redis where it is there; `state` must be JSON."""
@@ -65,6 +67,9 @@ class Unit:
         end_s = time.monotonic() + duration_s
         while not self.stopping and time.monotonic() < end_s:
             time.sleep(0.05)
+
+    def _hang_up(self, _number: int, _frame: FrameType | None) -> None:
+        self.reload_wanted = True
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self.stopping = True

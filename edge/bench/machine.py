@@ -27,6 +27,11 @@ def describe() -> dict[str, Any]:
     }
 
 
+def own_rss_mib() -> float:
+    """This process's resident memory."""
+    return round(psutil.Process().memory_info().rss / MIB, 1)
+
+
 @dataclass(frozen=True, slots=True)
 class _Cost:
     at_s: float

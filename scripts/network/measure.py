@@ -1,7 +1,7 @@
 """Measuring: the shipped models on recordings of homes, and the constants that are fitted to such measurements."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from edge.adapters.onnx_model import OnnxModel
 from edge.core.disaggregator import Disaggregator
 from edge.core.features import Encoder
 from edge.core.hysteresis import Rule, State, sweep
+from edge.core.metrics import Score, Tally, rates_of
 from edge.core.physics import Decoder
 from edge.core.registry import Appliance
 from network.data import Recording
@@ -21,29 +22,14 @@ COVERAGE = 0.9
 NEWTON_STEPS = 25
 
 
-@dataclass(frozen=True)
-class Score:
-    """One appliance on one recording; F1 counts seconds above the on-threshold, coverage those on or said to be on."""
-
-    appliance: str
-    f1: float
-    precision: float
-    recall: float
-    mae_w: float
-    always_zero_mae_w: float
-    ece: float
-    interval_coverage: float
-
-
 def score(model: OnnxModel, home: Recording) -> list[Score]:
     """Score all appliances of the model, post-processing and physics included."""
     at_ms = np.arange(len(home.mains_w), dtype=np.int64) * 1000
-    tables = list(Disaggregator([model]).score(at_ms, home.mains_w.astype(np.float64)))
-    scores = []
-    for n, appliance in enumerate(model.spec.appliances):
-        values = np.concatenate([table.values[:, n] for table in tables])
-        scores.append(_score(appliance, values, home.appliances_w[:, n]))
-    return scores
+    tally, at = Tally(model.spec.appliances), 0
+    for table in Disaggregator([model]).score(at_ms, home.mains_w.astype(np.float64)):
+        tally.add(table.at_ms, table.values, home.appliances_w[at : at + len(table.at_ms)])
+        at += len(table.at_ms)
+    return tally.scores()
 
 
 def fit(model: OnnxModel, homes: Sequence[Recording]) -> tuple[Appliance, ...]:
@@ -61,14 +47,14 @@ def fit(model: OnnxModel, homes: Sequence[Recording]) -> tuple[Appliance, ...]:
 def _fit(appliance: Appliance, heads: list[NDArray[np.float32]], truth_w: list[NDArray[np.float32]]) -> Appliance:
     logit = np.concatenate([y[:, 0] for y in heads]).astype(np.float64)
     all_w = np.concatenate(truth_w)
-    true = all_w > appliance.on_threshold_w
+    true = all_w >= appliance.on_threshold_w
     gain, offset = _platt(logit, true)
     calibrated = replace(appliance, p_gain=gain, p_offset=offset)
     choices = []
     for level in LEVELS:
         choice = replace(calibrated, on_level=level, off_level=round(level * OFF_SHARE, 3))
         on = np.concatenate([_on(choice, y) for y in heads])
-        choices.append((_f1(on, true)[0], choice, on))
+        choices.append((rates_of(on, true)[0], choice, on))
     _, best, on = max(choices, key=lambda c: c[0])
     both = on & true
     power = np.maximum(np.concatenate([y[:, 1:4] for y in heads])[both].astype(np.float64), 0) * best.power_scale_w
@@ -96,31 +82,3 @@ def _platt(logit: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[float, 
         curvature = (features * (p * (1 - p))[:, None]).T @ features + 1e-3 * np.eye(2)
         solution = solution - np.clip(np.linalg.solve(curvature, gradient), -1, 1)
     return float(np.clip(solution[0], 0.05, 10)), float(solution[1])
-
-
-def _score(appliance: Appliance, values: NDArray[np.void], true_w: NDArray[np.float32]) -> Score:
-    on, true = values["on"], true_w > appliance.on_threshold_w
-    f1, precision, recall = _f1(on, true)
-    bins = np.minimum((values["p_on"] * 10).astype(int), 9)
-    gaps = [
-        abs(values["p_on"][bins == b].mean(dtype=np.float64) - true[bins == b].mean()) * (bins == b).mean()
-        for b in range(10)
-        if (bins == b).any()
-    ]
-    either = on | true
-    inside = (true_w >= values["low_w"] - 0.5) & (true_w <= values["high_w"] + 0.5)
-    return Score(
-        appliance.name,
-        f1,
-        precision,
-        recall,
-        float(np.abs(values["power_w"] - true_w).mean(dtype=np.float64)),
-        float(true_w.mean(dtype=np.float64)),
-        float(sum(gaps)),
-        float(inside[either].mean()) if either.any() else 1.0,
-    )
-
-
-def _f1(on: NDArray[np.bool_], true: NDArray[np.bool_]) -> tuple[float, float, float]:
-    hits, said, were = float((on & true).sum()), float(on.sum()), float(true.sum())
-    return 2 * hits / max(said + were, 1), hits / max(said, 1), hits / max(were, 1)

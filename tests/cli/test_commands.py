@@ -10,7 +10,8 @@ from edge.cli import main
 from edge.config_text import to_toml
 from edge.settings import Config
 
-COMMANDS = ["run", "simulate", "ingest", "infer", "persist", "gateway", "config", "status", "bench pipeline"]
+COMMANDS = ["run", "simulate", "ingest", "infer", "persist", "gateway", "config", "status"]
+COMMANDS += ["models list", "models verify", "bench pipeline", "bench inference"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

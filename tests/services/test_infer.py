@@ -11,13 +11,14 @@ from edge.core.disaggregator import Disaggregator
 from edge.core.prediction import PredictionTable
 from edge.core.sample import Sample
 from edge.errors import Unavailable
-from edge.infer import SHIPPED_MODELS, Predictor
+from edge.infer import Predictor
+from edge.models import SHIPPED_DIR
 
 START_S = 1_700_000_000
 
 
 def _predictor(streams: Streams) -> Predictor:
-    models, disabled = load_models(SHIPPED_MODELS)
+    models, disabled = load_models(SHIPPED_DIR)
     assert models
     assert not disabled
     return Predictor(streams, Disaggregator(models))
