@@ -30,10 +30,10 @@ check: ## lint, format and types
 	@$(PYTHON_BIN) -m ruff format --check .
 	@$(PYTHON_BIN) -m mypy
 
-bench: ## measure the pipeline into build/bench/
+bench: ## measure inference and the pipeline into build/bench/
 	@scripts/setup.sh run
-	@mkdir -p build/bench
-	@exec .venv/bin/nilm-edge bench pipeline --json "build/bench/pipeline-$$(uname -n).json" $(ARGS)
+	@.venv/bin/nilm-edge bench inference --json "build/bench/inference-$$(uname -n).json"
+	@.venv/bin/nilm-edge bench pipeline --json "build/bench/pipeline-$$(uname -n).json" $(ARGS)
 
 test-appliance: ## set-up and run on fresh Debian 12 and 13 (as root, takes long)
 	@scripts/setup.sh appliance
