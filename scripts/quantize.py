@@ -23,14 +23,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from network import recipe
 from network.data import Pool, Recording, record
 from network.graphs import Plan, build
-from network.measure import Score, fit, score
+from network.measure import fit, score
 from network.model import Network
 
 from edge.adapters.onnx_model import OnnxModel, load_models
+from edge.core.metrics import Score, macro_f1
 from edge.core.registry import Appliance
 from edge.errors import ModelError
 
 CALIBRATION_SEEDS = range(800, 824)
+KEPT = ("appliance", "f1", "precision", "recall", "mae_w", "always_zero_mae_w", "ece", "interval_coverage")
+"""What the registry says of each appliance; `nilm-edge evaluate` says the rest."""
 
 
 def main() -> None:
@@ -92,10 +95,10 @@ def show(scores: list[Score], twins: list[Score]) -> None:
         watts = f"{s.mae_w:.2f} | {s.always_zero_mae_w:.2f}"
         rates = f"{s.f1:.3f} | {s.precision:.3f} | {s.recall:.3f}"
         print(
-            f"| {s.appliance} | {rates} | {watts} | {s.ece:.4f} | {s.interval_coverage:.3f} "
+            f"| {s.appliance} | {rates} | {watts} | {s.ece:.4f} | {s.interval_coverage or 0:.3f} "
             f"| {twin.f1:.3f} | {twin.mae_w:.2f} |"
         )
-    print(f"macro F1 {np.mean([s.f1 for s in scores]):.3f}, fp32 {np.mean([s.f1 for s in twins]):.3f}")
+    print(f"macro F1 {macro_f1(scores):.3f}, fp32 {macro_f1(twins):.3f}")
 
 
 def _uncalibrated(target: recipe.Target) -> Appliance:
@@ -105,8 +108,12 @@ def _uncalibrated(target: recipe.Target) -> Appliance:
 
 
 def _summary(scores: list[Score], data: str) -> dict[str, object]:
-    rows = [{k: v if isinstance(v, str) else round(v, 4) for k, v in asdict(s).items()} for s in scores]
-    return {"data": data, "macro_f1": round(float(np.mean([s.f1 for s in scores])), 4), "appliances": rows}
+    rows = [{k: _rounded(getattr(s, k)) for k in KEPT} for s in scores]
+    return {"data": data, "macro_f1": round(macro_f1(scores), 4), "appliances": rows}
+
+
+def _rounded(value: object) -> object:
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def _entry(appliances: tuple[Appliance, ...], metrics: dict[str, object]) -> dict[str, object]:
