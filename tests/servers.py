@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 from edge.adapters.influx import Influx
 from edge.adapters.mqtt import broker_answers
 from edge.adapters.processes import Child, free_port
@@ -37,6 +39,14 @@ def wait_for_answer(ask: Callable[[], object], timeout_s: float = 15.0, what: st
         return True
 
     wait_until(answered, timeout_s, what)
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process runs no longer, whoever its parent is now."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 class Servers:

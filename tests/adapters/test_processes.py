@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from edge.adapters.processes import Child, free_port, lock, port_is_free
-from tests.servers import wait_until
+from tests.servers import has_ended, wait_until
 
 PARENT = """
 import sys, time
@@ -28,7 +28,7 @@ def test_a_child_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
         child = int(parent.stdout.readline())
         assert psutil.pid_exists(child)
         os.kill(parent.pid, signal.SIGKILL)
-    wait_until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: has_ended(child))
 
 
 def test_a_child_that_does_not_listen_is_killed(tmp_path: Path) -> None:

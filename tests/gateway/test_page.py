@@ -2,7 +2,6 @@
 
 import gzip
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -59,12 +58,14 @@ def wait_live(page: Page, after_ms: int = 0) -> None:
     wait_until(is_live, what="a live page")  # the page's own policy forbids playwright's wait_for_function
 
 
-def shown_rows(page: Page) -> dict[str, float]:
-    rows: dict[str, float] = page.evaluate(
-        "Object.fromEntries([...document.querySelectorAll('[data-appliance]')]"
-        ".map((row) => [row.dataset.appliance, Number(row.dataset.powerW)]))"
-    )
-    return rows
+WATCH = """() => {
+  window.seen = []
+  const rows = () => Object.fromEntries([...document.querySelectorAll('[data-appliance]')]
+    .map((row) => [row.dataset.appliance, Number(row.dataset.powerW)]))
+  const note = () => seen.push([document.body.dataset.atMs, document.body.dataset.powerW, rows()])
+  new MutationObserver(note).observe(document.body, { attributeFilter: ['data-at-ms'] })
+}"""
+"""Notes each second that is shown, with its numbers, at the moment it is shown."""
 
 
 def test_numbers_move_each_second_and_match_redis(browser: Browser, gateway: Gateway, streams: Streams) -> None:
@@ -72,17 +73,14 @@ def test_numbers_move_each_second_and_match_redis(browser: Browser, gateway: Gat
     errors: list[str] = []
     with playing(streams, "home"), opened(browser, gateway, errors) as page:
         wait_live(page)
-        seen = {}
-        end_s = time.monotonic() + 6
-        while time.monotonic() < end_s:
-            said = data(page)
-            seen[int(said["atMs"])] = (float(said["powerW"]), shown_rows(page))
-            time.sleep(0.1)
-        assert len(seen) >= 6
-        assert sorted(seen) == list(range(min(seen), max(seen) + 1, 1000))
+        page.evaluate(WATCH)
+        wait_until(lambda: page.evaluate("seen.length") >= 8)
+        seen = {int(at_ms): (float(power_w), rows) for at_ms, power_w, rows in page.evaluate("seen")}
+        skipped = set(range(min(seen), max(seen), 1000)) - seen.keys()
+        assert len(skipped) <= 1  # a busy machine may draw two seconds at once
         mains_text = page.locator("#mains").inner_text()
         kept = {at_ms: power_w for at_ms, power_w, _ in streams.readings("home")}
-        for at_ms, (power_w, rows) in list(seen.items())[1:-1]:
+        for at_ms, (power_w, rows) in seen.items():
             assert power_w == kept[at_ms]
             _, tick = second("home", at_ms // 1000)
             for name, value in zip(CYCLES, tick.values, strict=True):

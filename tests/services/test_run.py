@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from edge.core.sample import WINDOW_S
-from tests.servers import wait_until
+from tests.servers import has_ended, wait_until
 from tests.services.appliance import Appliance, nilm_edge
 
 
@@ -63,7 +63,7 @@ def test_a_killed_run_takes_everything_with_it(tmp_path: Path) -> None:
         children = psutil.Process(appliance.process.pid).children(recursive=True)
         appliance.process.kill()
         appliance.process.wait(5)
-        wait_until(lambda: not [c for c in children if c.is_running() and c.status() != psutil.STATUS_ZOMBIE])
+        wait_until(lambda: all(has_ended(child.pid) for child in children))
 
 
 def test_a_second_instance_and_a_busy_port_are_one_sentence_each(tmp_path: Path) -> None:
