@@ -3,6 +3,7 @@
 import os
 import re
 import select
+import signal
 import subprocess
 import time
 
@@ -14,7 +15,13 @@ class Terminal:
 
     def __init__(self, command: list[str]) -> None:
         self._keyboard, screen = os.openpty()
-        self._process = subprocess.Popen(["setsid", "--ctty", *command], stdin=screen, stdout=screen, stderr=screen)
+        self._process = subprocess.Popen(
+            ["setsid", "--ctty", *command],
+            stdin=screen,
+            stdout=screen,
+            stderr=screen,
+            preexec_fn=_heed_ctrl_c,  # noqa: PLW1509
+        )
         os.close(screen)
         self.shown = ""
 
@@ -48,3 +55,8 @@ class Terminal:
         except OSError:
             return False
         return True
+
+
+def _heed_ctrl_c() -> None:
+    """A program started in the background ignores Ctrl-C, and so would all it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

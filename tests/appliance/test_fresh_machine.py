@@ -78,7 +78,7 @@ def test_a_half_made_environment_is_made_anew(machine: Machine, bundle: Path) ->
     terminal = Terminal(machine.command(f'cd "{CHECKOUT}" && make setup'))
     terminal.expect("unpacking them", 600)
     terminal.type(CTRL_C)
-    terminal.wait(10)
+    assert terminal.wait(10) != 0
     assert (machine.tree / CHECKOUT[1:] / ".venv/incomplete").exists()
     done = machine.run(f'cd "{CHECKOUT}" && make setup && .venv/bin/nilm-edge --version')
     assert done.returncode == 0, done.stdout
