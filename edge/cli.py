@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--last", type=_seconds, default=600, metavar="S", help="newest seconds to check (default 600)")
     status.set_defaults(do=_status)
     _add_models(commands)
+    _add_evaluate(commands)
     _add_bench(commands)
     return parser
 
@@ -117,6 +118,23 @@ def _add_models(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         command = _command(which, name, help_text, f"nilm-edge models {name} --json")
         command.add_argument("--json", action="store_true", help="as JSON")
         command.set_defaults(do=_models, verify=name == "verify")
+
+
+def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    evaluate = _command(
+        commands,
+        "evaluate",
+        "how good the models are on a recording with labelled appliances",
+        "nilm-edge evaluate simulation_data.parquet --json figures.json --plots plots",
+    )
+    evaluate.add_argument("data", type=Path, metavar="DATA.parquet", help="columns: time, mains_w, one an appliance")
+    evaluate.add_argument("--models", type=Path, metavar="DIR", help="models folder (default: the one that serves)")
+    evaluate.add_argument(
+        "--fp32", type=Path, default=Path("build/fp32"), metavar="DIR", help="their fp32 twins (default: build/fp32)"
+    )
+    evaluate.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
+    evaluate.add_argument("--plots", type=Path, metavar="DIR", help="draw each appliance's busiest day (matplotlib)")
+    evaluate.set_defaults(do=_evaluate)
 
 
 def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -227,6 +245,13 @@ def _models(options: argparse.Namespace) -> int:
     found = describe(models_dir(_load(options)), verify=options.verify)
     print(json.dumps(found, indent=2) if options.json else as_text(found))
     return int(options.verify and any(model["state"] == "disabled" for model in found))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from edge.evaluate import run as evaluate  # noqa: PLC0415
+    from edge.models import models_dir  # noqa: PLC0415
+
+    evaluate(options.data, options.models or models_dir(_load(options)), options.fp32, options.json, options.plots)
 
 
 def _bench_inference(options: argparse.Namespace) -> None:

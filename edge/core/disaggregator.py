@@ -15,7 +15,7 @@ from edge.core.registry import ModelSpec
 from edge.core.rings import Mains, Rows, Taps
 from edge.core.sample import POWER_LIMIT_W
 
-_CHUNK_S = 1 << 16
+_CHUNK_S = 1 << 14
 
 
 class Model(Protocol):

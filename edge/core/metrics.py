@@ -153,8 +153,16 @@ def rates_of(on: NDArray[np.bool_], true: NDArray[np.bool_]) -> tuple[float, flo
 
 
 def macro_f1(scores: Sequence[Score]) -> float:
-    """The mean F1 of appliances, each weighing the same."""
-    return sum(s.f1 for s in scores) / max(len(scores), 1)
+    """The mean F1 of the appliances that ran, each weighing the same: of one that never ran there is no F1."""
+    ran = [s.f1 for s in scores if s.on_s]
+    return sum(ran) / max(len(ran), 1)
+
+
+def teca(scores: Sequence[Score]) -> float | None:
+    """Total energy correctly assigned, of all appliances together: their errors over twice their true energy."""
+    wrong_wh = sum(s.mae_w * s.seconds / 3600 for s in scores)
+    unassigned = _ratio(wrong_wh, 2 * sum(s.energy_wh for s in scores))
+    return None if unassigned is None else 1 - unassigned
 
 
 _SUMS = (

@@ -11,7 +11,7 @@ from edge.config_text import to_toml
 from edge.settings import Config
 
 COMMANDS = ["run", "simulate", "ingest", "infer", "persist", "gateway", "config", "status"]
-COMMANDS += ["models list", "models verify", "bench pipeline", "bench inference"]
+COMMANDS += ["models list", "models verify", "evaluate", "bench pipeline", "bench inference"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

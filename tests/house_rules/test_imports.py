@@ -17,6 +17,7 @@ OWNER = {
     "redis": {"edge/adapters/streams.py"},
     "onnxruntime": {"edge/adapters/onnx_model.py"},
     "pyarrow": {"edge/adapters/parquet.py"},
+    "matplotlib": {"edge/adapters/plots.py"},
     "influxdb_client": {"edge/adapters/influx.py"},
     "urllib3": {"edge/adapters/influx.py"},
     "systemd": {"edge/adapters/systemd.py"},
