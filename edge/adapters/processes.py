@@ -84,6 +84,15 @@ class Child:
         return "\n".join(text.splitlines()[-lines:])
 
 
+def output_of(command: Sequence[str], timeout_s: float) -> str | None:
+    """What a program prints; None where it fails or takes longer."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
 def free_port() -> int:
     """A TCP port on loopback that nobody listens on now."""
     with socket.socket() as probe:

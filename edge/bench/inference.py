@@ -1,5 +1,6 @@
 """`bench inference`: what one second costs, for one building and for many, and against running a whole hour again."""
 
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import orjson
 
 from edge.adapters.files import write_whole
 from edge.adapters.onnx_model import load_models
+from edge.adapters.processes import output_of
 from edge.bench import machine
 from edge.core.disaggregator import Disaggregator
 from edge.core.sample import WINDOW_S
@@ -22,6 +24,7 @@ _START_S = 1_767_571_200
 _WARM_UP = 100
 _BATCH_TICKS = 60
 _REPEATS = 50
+_PREDECESSOR = Path(__file__).parents[2] / "scripts" / "baselines" / "predecessor.py"
 
 
 def run(config: Config, ticks: int, out: Path | None) -> dict[str, Any]:
@@ -32,8 +35,10 @@ def run(config: Config, ticks: int, out: Path | None) -> dict[str, Any]:
     home = Home(config)
     mains_w = np.array([home.sample(_START_S + n).power_w for n in range(WINDOW_S + ticks)])
     took_ms = _ticks_ms(Disaggregator(models), mains_w[WINDOW_S:], 1)[_WARM_UP:]
+    rss_mib = machine.own_rss_mib()
     p50_ms, p99_ms = (float(np.quantile(took_ms, rank)) for rank in (0.5, 0.99))
     window_ms = _window_ms(Disaggregator(models), mains_w[:WINDOW_S])
+    predecessor_ms = _predecessor_ms()
     figures = {
         **machine.describe(),
         "models": [model.spec.name for model in models],
@@ -47,7 +52,9 @@ def run(config: Config, ticks: int, out: Path | None) -> dict[str, Any]:
         "warm_start_ms": round(_warm_start_ms(Disaggregator(models), mains_w[:WINDOW_S]), 2),
         "window_ms": round(window_ms, 3),
         "ratio_window": round(window_ms / p50_ms, 1),
-        "rss_mib": machine.own_rss_mib(),
+        "predecessor_ms": predecessor_ms,
+        "ratio_predecessor": None if predecessor_ms is None else round(predecessor_ms / p50_ms),
+        "rss_mib": rss_mib,
     }
     _print(figures)
     if out:
@@ -79,6 +86,12 @@ def _window_ms(disaggregator: Disaggregator, mains_w: np.ndarray[Any, np.dtype[n
     return _median_ms(lambda: list(disaggregator.score(at_ms, mains_w)))
 
 
+def _predecessor_ms() -> float | None:
+    """Ten attention networks over 4096 samples each second, in PyTorch; None without it."""
+    printed = output_of([sys.executable, str(_PREDECESSOR)], 120)
+    return float(orjson.loads(printed)["tick_ms"]) if printed else None
+
+
 def _warm_start_ms(disaggregator: Disaggregator, mains_w: np.ndarray[Any, np.dtype[np.float64]]) -> float:
     hour = [((_START_S + n) * 1000, power_w) for n, power_w in enumerate(mains_w.tolist())]
     return _median_ms(lambda: disaggregator.warm("building", hour))
@@ -97,6 +110,11 @@ def _print(figures: dict[str, Any]) -> None:
     print(f"{figures['machine']}: {figures['processor']}, one thread; {', '.join(figures['models'])}\n")
     print(f"one second of {figures['appliances']} appliances   p50 {figures['p50_ms']} ms, p99 {figures['p99_ms']} ms")
     print(f"the last hour each second       {figures['window_ms']} ms, {figures['ratio_window']} times as long")
+    if figures["predecessor_ms"] is None:
+        print("ten networks over 4096 samples  not measured: needs PyTorch (the extra `train`) and a checkout")
+    else:
+        times = f"{figures['ratio_predecessor']} times as long"
+        print(f"ten networks over 4096 samples  {figures['predecessor_ms']} ms, {times}")
     print(f"warm start from an hour         {figures['warm_start_ms']} ms")
     print(f"resident memory                 {figures['rss_mib']} MiB\n")
     for count, rate in figures["building_ticks_per_s"].items():
