@@ -25,8 +25,8 @@ def run(config: Config) -> None:
     while not unit.stopping:
         try:
             if unit.reload_wanted:
+                unit.reload_wanted = False  # before the files are read: a signal in between asks once more
                 loaded = _reload(config, unit.log, loaded, predictor)
-                unit.reload_wanted = False
             predictor.turn()
             unit.worked()
         except Unavailable as error:
@@ -68,6 +68,7 @@ class Predictor:
     def __init__(self, streams: Streams, disaggregator: Disaggregator) -> None:
         self._streams = streams
         self._disaggregator = disaggregator
+        self._next: Disaggregator | None = None
         self._predicted_ms: dict[str, int] = {}
         self._unstored: list[Tick] = []
         self.lag_ms = 0
@@ -75,6 +76,9 @@ class Predictor:
     def turn(self, timeout_s: float = 0.5) -> None:
         """Wait for new samples and predict them; Unavailable leaves the rest for the next turn."""
         self._store()
+        if self._next is not None:
+            self._disaggregator, self._next = self._next, None
+            self._predicted_ms.clear()
         for building in self._streams.buildings():
             if building not in self._predicted_ms:
                 self._resume(building)
@@ -87,10 +91,8 @@ class Predictor:
             self._predict([waiting.pop(0) for waiting in samples.values() if waiting])
 
     def use(self, disaggregator: Disaggregator) -> None:
-        """Go on with other models from the next second without predictions; Unavailable leaves all as it was."""
-        self._store()
-        self._disaggregator = disaggregator
-        self._predicted_ms.clear()
+        """Go on with other models from the next turn, at the first second without predictions."""
+        self._next = disaggregator
 
     def status(self) -> str:
         """How it goes, in words."""

@@ -1,7 +1,8 @@
 """The predecessor's way: each second, one network an appliance over the last 4096 samples again.
 
 A stand-in of its size, untrained: ten causal convolutional networks of about 170 thousand parameters with GELU, layer
-norms and attention, in PyTorch on one thread. `nilm-edge bench inference` runs it for its ratio_predecessor. Prints JSON.
+norms and attention, in PyTorch on one thread. `nilm-edge bench inference` runs it for its ratio_predecessor; it prints
+JSON.
 """
 
 import json

@@ -17,7 +17,9 @@ class Service:
     def __init__(self, name: str, config: Config, *options: str) -> None:
         file = Path(config.data_dir) / f"{name}.toml"
         file.write_text(to_toml(config))
-        self.process = subprocess.Popen([*COMMAND, name, "--config", str(file), *options])
+        self.log_file = Path(config.data_dir) / f"{name}.log"
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen([*COMMAND, name, "--config", str(file), *options], stderr=log)
 
     def __enter__(self) -> Self:
         return self
