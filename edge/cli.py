@@ -116,6 +116,7 @@ def _add_models(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         ("verify", "load each model and compare its two graphs; exit code 1 where one is off"),
     ):
         command = _command(which, name, help_text, f"nilm-edge models {name} --json")
+        command.add_argument("--models", type=Path, metavar="DIR", help="models folder (default: the one that serves)")
         command.add_argument("--json", action="store_true", help="as JSON")
         command.set_defaults(do=_models, verify=name == "verify")
 
@@ -242,7 +243,7 @@ def _status(options: argparse.Namespace) -> int:
 def _models(options: argparse.Namespace) -> int:
     from edge.models import as_text, describe, models_dir  # noqa: PLC0415
 
-    found = describe(models_dir(_load(options)), verify=options.verify)
+    found = describe(options.models or models_dir(_load(options)), verify=options.verify)
     print(json.dumps(found, indent=2) if options.json else as_text(found))
     return int(options.verify and any(model["state"] == "disabled" for model in found))
 

@@ -83,6 +83,26 @@ def test_a_restart_at_any_second_changes_nothing(streams: Streams) -> None:
     assert np.array_equal(restarted.values, same.values)
 
 
+def test_models_that_take_over_go_on_where_the_old_ones_stood(streams: Streams) -> None:
+    streams.add_samples([*_samples(0, 700), *_samples(700, 900, "later")])
+    predictor = _predictor(streams)
+    predictor.turn()
+    for first in (700, 733, 801):
+        predictor.use(Disaggregator(load_models(SHIPPED_DIR)[0]))
+        streams.add_samples(_samples(first, first + 30))
+        predictor.turn()
+    reloaded, other = _all(streams), _all(streams, "later")
+
+    streams._redis.flushall()
+    present = {*range(730), *range(733, 763), *range(801, 831)}
+    streams.add_samples([s for s in _samples(0, 900) if s.at_ms // 1000 - START_S in present])
+    straight = Streams(streams._redis, 26)
+    _predictor(straight).turn()
+    assert np.array_equal(reloaded.at_ms, _all(straight).at_ms)
+    assert np.array_equal(reloaded.values, _all(straight).values)
+    assert len(other.at_ms) == 200
+
+
 def _present() -> set[int]:
     starts = (700, 733, 801, 950)
     return set(range(700)).union(*(range(start, start + 33) for start in starts))
