@@ -68,6 +68,10 @@ class Table:
             why = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
             raise NilmError(f"{file} cannot be read as Parquet: {why}") from error
         self.rows: int = self._file.metadata.num_rows
+        names = [field.name for field in self._file.schema_arrow]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise NilmError(f"{self.name}: there are two columns {twice[0]}")
         self._types = {field.name: field.type for field in self._file.schema_arrow}
         self.columns: tuple[str, ...] = tuple(self._types)
 
@@ -86,6 +90,8 @@ class Table:
 
     def groups(self, column: str) -> NDArray[np.int64]:
         """A column of anything as numbers: the same value, the same number."""
+        if pa.types.is_nested(self._types[column]):
+            raise NilmError(f"{self.name}: the column {column} is {self._types[column]}, which tells no segments apart")
         coded = self._read(column).combine_chunks().dictionary_encode()
         if isinstance(coded, pa.ChunkedArray):
             coded = coded.combine_chunks()

@@ -138,6 +138,7 @@ GOOD: dict[str, Any] = {"time": TIMES, "mains_w": [300.0] * 50, "Fridge_w": [90.
         (GOOD | {"time": [t // 1000 for t in TIMES]}, "a row every 0.001 s"),
         (GOOD | {"time": [START_MS + 900_000 * n for n in range(50)]}, "a row every 900 s"),
         (GOOD | {"segment": list(range(50))}, "too short"),
+        (GOOD | {"segment": [[1]] * 50}, "which tells no segments apart"),
         ({name: column[:0] for name, column in _home(1).items()}, "no number in any row"),
     ],
 )
@@ -151,6 +152,26 @@ def test_a_bad_file_is_one_sentence(
     assert sentence in said.err
     assert said.err.startswith("nilm-edge: bad.parquet: ")
     assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("segment", [["a"] * 25 + ["b"] * 25, [1.5] * 25 + [None] * 25, [True] * 25 + [False] * 25])
+def test_segments_may_be_named_by_anything(segment: list[Any], tmp_path: Path) -> None:
+    assert _figures(_write(tmp_path / "home.parquet", **GOOD, segment=segment), tmp_path)["segments"] == 2
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "Europe/Brussels"])
+def test_times_of_any_unit(unit: str, zone: str | None, tmp_path: Path) -> None:
+    times = pyarrow.array(TIMES, pyarrow.timestamp("ms")).cast(pyarrow.timestamp(unit, zone))
+    assert _figures(_write(tmp_path / "home.parquet", **(GOOD | {"time": times})), tmp_path)["seconds"] == 50
+
+
+def test_two_columns_of_one_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    columns = [pyarrow.array(GOOD[name]) for name in ("time", "mains_w", "Fridge_w", "Fridge_w")]
+    table = pyarrow.Table.from_arrays(columns, names=["time", "mains_w", "Fridge_w", "Fridge_w"])
+    pyarrow.parquet.write_table(table, tmp_path / "bad.parquet")
+    assert main(["evaluate", str(tmp_path / "bad.parquet"), "--models", str(SHIPPED_DIR)]) == 1
+    assert capsys.readouterr().err == "nilm-edge: bad.parquet: there are two columns Fridge_w\n"
 
 
 def test_a_file_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
