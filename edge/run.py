@@ -16,9 +16,10 @@ from edge.adapters.influx import Influx
 from edge.adapters.processes import free_port, lock, port_is_free
 from edge.adapters.streams import Streams
 from edge.config import influx_token
+from edge.core.vitals import SERVICES
 from edge.errors import NilmError, Unavailable
 from edge.settings import Config
-from edge.stack import SERVICES, Stack, private_config
+from edge.stack import Stack, private_config
 from edge.status import live_line, stored_up_to_ms
 from edge.unit import now_ms
 

@@ -18,7 +18,6 @@ from edge.errors import ConfigError, NilmError, Unavailable
 from edge.private_servers import find_servers, private_servers
 from edge.settings import Config
 
-SERVICES = ("ingest", "infer", "persist", "gateway")
 _RESTART_S = (0.0, 0.2, 1.0, 5.0)
 _STEADY_S = 10.0
 _START_TIMEOUT_S = 30.0

@@ -7,11 +7,10 @@ import numpy as np
 
 from edge.adapters.influx import Influx
 from edge.adapters.streams import Streams
+from edge.core.sample import Flags
+from edge.core.vitals import heartbeat_age_s, is_up
 from edge.errors import NilmError
 from edge.settings import Config
-
-ALIVE_MS = 10_000
-"""A service whose last word is older does not live."""
 
 _SETTLING_S = 3
 """The newest seconds may still be on their way to InfluxDB."""
@@ -75,7 +74,7 @@ def as_text(found: dict[str, Any]) -> str:
 
 
 def _service(said: dict[str, Any], now_ms: int) -> dict[str, Any]:
-    return {"alive": now_ms - said["beat_ms"] < ALIVE_MS, "beat_age_s": (now_ms - said["beat_ms"]) / 1000, **said}
+    return {"alive": is_up(said, now_ms), "beat_age_s": heartbeat_age_s(said, now_ms), **said}
 
 
 def _building(streams: Streams, building: str, now_ms: int) -> dict[str, Any]:
@@ -107,7 +106,7 @@ def _check(streams: Streams, influx: Influx, config: Config, building: str, last
         "to": _iso(end_ms),
         "seconds": last_s,
         "samples": len(sampled),
-        "held": sum(1 for sample in samples if sample.flags & 1),
+        "held": sum(1 for sample in samples if sample.flags & Flags.HELD),
         "predictions": len(predicted),
         "same_seconds": sampled == predicted,
     }

@@ -10,6 +10,7 @@ from queue import Empty, Full, Queue
 from edge.adapters.streams import Streams
 from edge.core.sample import Sample
 from edge.errors import Unavailable
+from edge.unit import now_ms
 from gateway import events
 from gateway.events import Event
 
@@ -153,7 +154,7 @@ class Hub:
         if building not in self._read_ms:
             self._read_ms[building] = self._streams.newest_ms(building, "predictions") or 0
         newest = self._streams.window(building, 1)
-        client.put([events.status(_now_ms(), redis_up=True, newest=newest[0] if newest else None)])
+        client.put([events.status(now_ms(), redis_up=True, newest=newest[0] if newest else None)])
         if client.after_ms is None:
             return
         tables = self._streams.predictions_after(building, client.after_ms)  # before the samples: each has its own
@@ -185,14 +186,10 @@ class Hub:
         self._put([self._status()])
 
     def _status(self, newest: Sample | None = None) -> Event:
-        return events.status(_now_ms(), redis_up=self._redis_up, newest=newest)
+        return events.status(now_ms(), redis_up=self._redis_up, newest=newest)
 
     def _put(self, news: list[Event], building: str | None = None) -> None:
         with self._lock:
             clients = [client for client in self._clients if building in {None, client.building}]
         for client in clients:
             client.put(news)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

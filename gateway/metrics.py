@@ -10,8 +10,8 @@ from prometheus_client.registry import Collector
 
 from edge import __version__
 from edge.adapters.streams import Streams
+from edge.core.vitals import SERVICES, heartbeat_age_s, is_up
 from edge.errors import Unavailable
-from gateway.vitals import EXPECTED, heartbeat_age_s, is_up
 
 COUNTERS = {
     "accepted": ("nilm_samples_accepted", "Samples taken into the window."),
@@ -92,7 +92,7 @@ def _of_services(streams: Streams) -> Iterator[Metric]:
     up = GaugeMetricFamily("nilm_service_up", "1 while the service's heartbeat is recent.", labels=["service"])
     age = GaugeMetricFamily("nilm_service_heartbeat_age_seconds", "Since the last heartbeat.", labels=["service"])
     others: dict[str, GaugeMetricFamily] = {}
-    for service in sorted({*services, *EXPECTED}):
+    for service in sorted({*services, *SERVICES}):
         state = services.get(service, {})
         up.add_metric([service], is_up(state, now_ms))
         if (age_s := heartbeat_age_s(state, now_ms)) is not None:

@@ -1,13 +1,12 @@
 """/models: the models as the infer service tells of them."""
 
-import time
-
 from flask import Blueprint, Response
 
+from edge.core.vitals import heartbeat_age_s, is_up
+from edge.unit import now_ms
 from gateway.access import Who, access
 from gateway.parts import parts
 from gateway.replies import json_reply
-from gateway.vitals import heartbeat_age_s, is_up
 
 pages = Blueprint("models", __name__)
 
@@ -17,6 +16,6 @@ pages = Blueprint("models", __name__)
 def models() -> Response:
     """Each model: version, state and why, appliances, sha256, metrics."""
     infer = parts().streams.services().get("infer", {})
-    now_ms = time.time_ns() // 1_000_000
-    service = {"up": is_up(infer, now_ms), "heartbeat_age_s": heartbeat_age_s(infer, now_ms)}
+    at_ms = now_ms()
+    service = {"up": is_up(infer, at_ms), "heartbeat_age_s": heartbeat_age_s(infer, at_ms)}
     return json_reply({"models": infer.get("models", []), "infer": service})

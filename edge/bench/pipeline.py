@@ -19,10 +19,11 @@ from edge.adapters.streams import Streams
 from edge.bench import machine
 from edge.core.pace import Pace
 from edge.core.sample import WINDOW_S
+from edge.core.vitals import SERVICES
 from edge.errors import Unavailable
 from edge.settings import Config
 from edge.simulate import Home
-from edge.stack import SERVICES, Stack, private_config
+from edge.stack import Stack, private_config
 from edge.status import stored_up_to_ms
 
 _WARM_UP_S = 5

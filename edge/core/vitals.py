@@ -5,7 +5,7 @@ from typing import Any
 
 UP_FOR_S = 10.0
 """A service beats every 2 s; after five missed beats it counts as down."""
-EXPECTED = ("ingest", "infer", "persist", "gateway")
+SERVICES = ("ingest", "infer", "persist", "gateway")
 
 
 def heartbeat_age_s(state: Mapping[str, Any], now_ms: int) -> float | None:
