@@ -101,6 +101,29 @@ class Gateway:
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """What is kept for how long, and what a question to it may take."""
+
+    settle_s: int = setting(
+        120, "Seconds after an hour's end before it is stored as Parquet, for what is on its way.", low=10, high=86400
+    )
+    influx_days: int = setting(
+        30,
+        "Days that InfluxDB keeps each second; a day goes once it is verified in Parquet. 0: for ever.",
+        low=0,
+        high=36500,
+    )
+    second_days: int = setting(0, "Days that Parquet keeps each second. 0: for ever.", low=0, high=36500)
+    minute_days: int = setting(0, "Days that Parquet keeps minutes. 0: for ever.", low=0, high=36500)
+    timezone: str = setting(
+        "", "Time zone of days and of times shown, such as Europe/Brussels; empty for this machine's."
+    )
+    query_timeout_s: int = setting(30, "Seconds that nilm-edge query may take.", low=1, high=3600)
+    query_memory_mb: int = setting(256, "Memory that nilm-edge query may take, in MB.", low=64, high=65536)
+    query_threads: int = setting(2, "Processor cores that nilm-edge query may take.", low=1, high=64)
+
+
+@dataclass(frozen=True, slots=True)
 class Simulator:
     """The simulated meter."""
 
@@ -124,6 +147,7 @@ class Config:
     ingest: Ingest = field(default_factory=Ingest)
     infer: Infer = field(default_factory=Infer)
     gateway: Gateway = field(default_factory=Gateway)
+    history: History = field(default_factory=History)
     simulator: Simulator = field(default_factory=Simulator)
     meters: tuple[Meter, ...] = (Meter(),)
 

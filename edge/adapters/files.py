@@ -1,21 +1,35 @@
 """Files that appear whole or not at all."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from edge.errors import Unavailable
 
 
 def write_whole(file: Path, content: bytes) -> None:
     """Put `content` at `file`, safe against a power cut at any moment; Unavailable where the disk refuses."""
+    with written_whole(file) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def written_whole(file: Path) -> Iterator[BinaryIO]:
+    """A stream whose content appears at `file` once the block has ended well, and never where it fails."""
     part = file.with_name(file.name + ".part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.rename(file)
+        try:
+            with part.open("wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            part.rename(file)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
         folder = os.open(file.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from edge.core.prediction import Column, PredictionTable, Tick
 
 _HERE = Path(__file__).parent
+_LOOK = 5000
+"""Outbox entries that are looked through at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,13 @@ class Streams:
             entries = self._redis.xrange(_key(building, stream), count=1)
         return _at_ms(entries[0][0]) if entries else None
 
+    def oldest_unpredicted_ms(self, building: str) -> int | None:
+        """The oldest second of the window that has no prediction yet; None where each has."""
+        after = self.newest_ms(building, "predictions") or 0
+        with _available():
+            entries = self._redis.xrange(_key(building, "window"), min=f"({after}-0", count=1)
+        return _at_ms(entries[0][0]) if entries else None
+
     def length(self, building: str, stream: str) -> int:
         """How many entries a building's `window`, `predictions` or `outbox` holds."""
         with _available():
@@ -167,6 +176,18 @@ class Streams:
                 _building(name): [self._outbox_entry(_building(name), *entry) for entry in entries]
                 for name, entries in _streams(found)
             }
+
+    def oldest_waiting_ms(self, building: str) -> int | None:
+        """The oldest second in a building's outbox, which late samples keep out of order; None where it is empty."""
+        oldest_ms, after = None, b"-"
+        while True:
+            with _available():
+                entries = self._redis.xrange(_key(building, "outbox"), min=after, count=_LOOK)
+            times_ms = [int(fields[b"at_ms"]) for _, fields in entries]
+            oldest_ms = min([*times_ms, *([] if oldest_ms is None else [oldest_ms])], default=None)
+            if len(entries) < _LOOK:
+                return oldest_ms
+            after = b"(" + entries[-1][0]
 
     def remove_from_outbox(self, building: str, up_to: bytes) -> None:
         """Remove a building's outbox entries up to and including id `up_to`: they are stored."""

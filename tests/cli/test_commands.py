@@ -11,6 +11,7 @@ from edge.config_text import to_toml
 from edge.settings import Config
 
 COMMANDS = ["run", "simulate", "ingest", "infer", "persist", "gateway", "config", "status"]
+COMMANDS += ["snapshot", "query", "export"]
 COMMANDS += ["models list", "models verify", "evaluate", "bench pipeline", "bench inference"]
 
 
@@ -58,7 +59,7 @@ def test_status_of_an_appliance_that_never_ran(
 
 def test_the_command_starts_without_what_it_does_not_need() -> None:
     """Each import costs every service memory for years."""
-    heavy = ["numpy", "onnxruntime", "pyarrow", "redis", "flask", "torch"]
+    heavy = ["numpy", "onnxruntime", "pyarrow", "redis", "flask", "torch", "duckdb"]
     code = f"import sys, edge.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -16,7 +16,8 @@ OWNER = {
     "paho": {"edge/adapters/mqtt.py"},
     "redis": {"edge/adapters/streams.py"},
     "onnxruntime": {"edge/adapters/onnx_model.py"},
-    "pyarrow": {"edge/adapters/parquet.py"},
+    "pyarrow": {"edge/adapters/parquet.py", "edge/adapters/history_tables.py"},
+    "duckdb": {"edge/adapters/duck.py"},
     "matplotlib": {"edge/adapters/plots.py"},
     "influxdb_client": {"edge/adapters/influx.py"},
     "urllib3": {"edge/adapters/influx.py"},
@@ -77,14 +78,14 @@ def test_a_library_without_an_owner_is_not_used(file: Path) -> None:
 def test_services_are_imported_by_nobody_below_them(file: Path) -> None:
     if file.parent.name in {"core", "adapters", "meters"}:
         services = {
-            f"edge.{name}" for name in ("ingest", "infer", "persist", "simulate", "run", "stack", "cli", "status")
+            f"edge.{name}"
+            for name in ("ingest", "infer", "persist", "snapshot", "simulate", "run", "stack", "cli", "status")
         }
         assert not _imports(file) & services
 
 
-def test_no_service_loads_torch() -> None:
-    code = (
-        "import sys, edge.ingest, edge.infer, edge.persist, edge.simulate, gateway.serve; print('torch' in sys.modules)"
-    )
+def test_no_service_loads_torch_or_duckdb() -> None:
+    code = "import sys, edge.ingest, edge.infer, edge.persist, edge.simulate, gateway.serve"
+    code += "; print([name for name in ('torch', 'duckdb') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout == "False\n"
+    assert done.stdout == "[]\n"

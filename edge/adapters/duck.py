@@ -1,0 +1,202 @@
+"""DuckDB: the catalogue of views over the stored days, and questions to it that can do no harm."""
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+
+from edge.adapters.snapshot_folder import SnapshotFolder
+from edge.core.manifest import KINDS
+from edge.errors import ConfigError, NilmError, Unavailable
+
+_COLUMNS = {
+    "mains": "power_w DOUBLE, voltage_v DOUBLE, current_a DOUBLE, flags BIGINT",
+    "appliance": "appliance VARCHAR, power_w DOUBLE, p_on DOUBLE, low_w DOUBLE, high_w DOUBLE, "
+    '"on" BOOLEAN, warmup BOOLEAN, model VARCHAR',
+    "mains_1m": "samples INTEGER, power_w DOUBLE, min_w DOUBLE, max_w DOUBLE, export_w DOUBLE",
+    "appliance_1m": "appliance VARCHAR, samples INTEGER, power_w DOUBLE, min_w DOUBLE, max_w DOUBLE, on_s INTEGER",
+}
+_WS_PER_KWH = "3.6e6"
+_QUARTER = "make_timestamptz(epoch_us(time) // 900000000 * 900000000)"
+_HOUR = "make_timestamptz(epoch_us(time) // 3600000000 * 3600000000)"
+_DAY = "date_trunc('day', time)"
+_STEPS = (("15m", "1m", _QUARTER), ("1h", "15m", _HOUR), ("1d", "15m", _DAY))
+_BATCH_ROWS = 10_000
+_READS = {"SELECT", "EXPLAIN"}
+
+
+def build_catalogue(file: Path, folder: SnapshotFolder) -> None:
+    """Put a catalogue of the present files at `file`, whole or not at all: whoever has the old one open keeps it."""
+    part = file.with_name(file.name + ".part")
+    try:
+        part.unlink(missing_ok=True)
+        with duckdb.connect(str(part), config={"threads": "1"}) as connection:
+            for name, query in _views(folder):
+                connection.execute(f"CREATE VIEW {name} AS {query}")
+        part.replace(file)
+    except (OSError, duckdb.Error) as error:
+        part.unlink(missing_ok=True)
+        raise Unavailable(f"cannot write {file}: {_first_line(error)}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a question may take."""
+
+    timeout_s: float
+    memory_mb: int
+    threads: int
+
+
+class Catalogue:
+    """The catalogue, open for reading, with DuckDB locked: no other file, no network, no writing, no settings."""
+
+    def __init__(self, connection: Any, limits: Limits) -> None:
+        self._connection = connection
+        self._limits = limits
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, file: Path, folder: SnapshotFolder, limits: Limits, timezone: str = "") -> Iterator[Self]:
+        """Open `file`; NilmError where there is none or it cannot be read."""
+        if not file.exists():
+            raise NilmError(f"{file} is not there yet: run nilm-edge snapshot first.")
+        try:
+            connection = duckdb.connect(str(file), read_only=True, config={"threads": str(limits.threads)})
+        except duckdb.Error as error:
+            raise NilmError(
+                f"{file} cannot be read ({_first_line(error)}): nilm-edge snapshot makes it anew."
+            ) from error
+        with connection:
+            _lock(connection, folder, limits, timezone)
+            yield cls(connection, limits)
+
+    def ask(self, sql: str) -> "Answer":
+        """The answer to one SELECT; NilmError in one sentence where it is none, is wrong, or takes too much."""
+        with self._limited():
+            statements = self._connection.extract_statements(sql)
+            if len(statements) != 1 or statements[0].type.name not in _READS:
+                raise NilmError("only one SELECT (or WITH … SELECT, or EXPLAIN) can be asked at a time.")
+            relation = self._connection.sql(statements[0].query)
+            if relation is None:
+                raise NilmError("that question has no answer.")
+            return Answer(tuple(relation.columns), self._rows(relation))
+
+    def _rows(self, relation: Any) -> Iterator[list[Any]]:
+        with self._limited():
+            for batch in relation.to_arrow_reader(_BATCH_ROWS):
+                columns = [column.to_pylist() for column in batch.columns]
+                yield from (list(row) for row in zip(*columns, strict=True))
+
+    @contextlib.contextmanager
+    def _limited(self) -> Iterator[None]:
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            self._connection.interrupt()
+
+        timer = threading.Timer(self._limits.timeout_s, stop)
+        timer.start()
+        try:
+            yield
+        except (duckdb.Error, OSError, ValueError, RuntimeError) as error:
+            if late.is_set():
+                raise NilmError(
+                    f"it took longer than {self._limits.timeout_s:g} s (history.query_timeout_s); "
+                    "ask for less, or give `date` too: only those days' files are then opened."
+                ) from error
+            if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in str(error):
+                raise NilmError(
+                    f"it needs more than {self._limits.memory_mb} MB (history.query_memory_mb); ask for less."
+                ) from error
+            if isinstance(error, duckdb.IOException) or "IO Error" in str(error):
+                raise Unavailable(_first_line(error)) from error
+            raise NilmError(_first_line(error)) from error
+        finally:
+            timer.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Columns and rows; the rows come as they are found."""
+
+    columns: Sequence[str]
+    rows: Iterator[list[Any]]
+
+
+def _lock(connection: Any, folder: SnapshotFolder, limits: Limits, timezone: str) -> None:
+    root = str(folder.root.resolve()).replace("'", "''")
+    if timezone:
+        try:
+            connection.execute("SET TimeZone = '{}'".format(timezone.replace("'", "")))
+        except duckdb.Error as error:
+            raise ConfigError(f"history.timezone: {timezone!r} is no time zone such as Europe/Brussels") from error
+    for statement in (
+        f"SET memory_limit = '{limits.memory_mb}MB'",
+        "SET temp_directory = ''",
+        "SET autoinstall_known_extensions = false",
+        "SET autoload_known_extensions = false",
+        "SET allow_community_extensions = false",
+        "SET allow_persistent_secrets = false",
+        "SET python_enable_replacements = false",
+        f"SET allowed_directories = ['{root}']",
+        "SET enable_external_access = false",
+        "SET lock_configuration = true",
+    ):
+        connection.execute(statement)
+
+
+def _views(folder: SnapshotFolder) -> Iterator[tuple[str, str]]:
+    for kind in KINDS:
+        source = _source(folder, kind)
+        if kind.endswith("_1m"):
+            columns = _rolled(kind)
+        else:
+            columns = ", ".join(column.split()[0] for column in _COLUMNS[kind].split(", "))
+        yield kind, f"SELECT time, date, building, {columns} FROM {source}"  # noqa: S608 - our own names
+    for kind in ("mains", "appliance"):
+        more = "appliance, " if kind == "appliance" else ""
+        last = "sum(on_s)::BIGINT AS on_s" if kind == "appliance" else "sum(export_kwh) AS export_kwh"
+        for step, finer, time in _STEPS:
+            date = "" if step == "1d" else "date, "  # a local day may lie in two UTC dates
+            yield (
+                f"{kind}_{step}",
+                f"SELECT {time} AS time, {date}building, {more}sum(samples)::BIGINT AS samples, "  # noqa: S608
+                "sum(power_w * samples) / sum(samples) AS power_w, min(min_w) AS min_w, max(max_w) AS max_w, "
+                f"sum(energy_kwh) AS energy_kwh, {last} FROM {kind}_{finer} GROUP BY ALL",
+            )
+
+
+def _rolled(kind: str) -> str:
+    energy = f"power_w * samples / {_WS_PER_KWH} AS energy_kwh"
+    if kind == "mains_1m":
+        return f"samples, power_w, min_w, max_w, {energy}, export_w * samples / {_WS_PER_KWH} AS export_kwh"
+    return f"appliance, samples, power_w, min_w, max_w, {energy}, on_s"
+
+
+def _source(folder: SnapshotFolder, kind: str) -> str:
+    files = [
+        str(folder.file(day, part).resolve()).replace("'", "''")
+        for building in folder.buildings()
+        for day in folder.days(building)
+        for part in day.of(kind)
+        if folder.is_there(day, part)
+    ]
+    if not files:
+        columns = ["time TIMESTAMPTZ", "date DATE", "building VARCHAR", *_COLUMNS[kind].split(", ")]
+        nothing = ", ".join(f"NULL::{column.split()[1]} AS {column.split()[0]}" for column in columns)
+        return f"(SELECT {nothing} WHERE false)"
+    listed = ", ".join(f"'{file}'" for file in files)
+    return (
+        f"read_parquet([{listed}], hive_partitioning = true, hive_types_autocast = false, "
+        "hive_types = {'building': VARCHAR, 'date': DATE})"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split("\n\n")[0].split())[:500]

@@ -1,0 +1,96 @@
+"""How long what is kept: InfluxDB loses a day only once each of its rows has just been found in Parquet, the same."""
+
+import logging
+from typing import Any
+
+from edge.adapters import history_tables as tables
+from edge.adapters.changed_hours import ChangedHours
+from edge.adapters.snapshot_folder import SnapshotFolder
+from edge.core.manifest import DAY_MS, HOUR_MS, MINUTES, RAW, Day, date_of
+from edge.errors import ConfigError, Rejected
+from edge.settings import Config
+from edge.stored_seconds import StoredSeconds, hours_of
+
+log = logging.getLogger("nilm.snapshot")
+
+_DAYS_A_RUN = 7
+"""A first run over a full year must not hold up the hour's snapshot."""
+
+
+class Retention:
+    """Deletes what is older than the settings of [history] say; 0 days is for ever."""
+
+    def __init__(self, config: Config, stored: StoredSeconds, folder: SnapshotFolder, changed: ChangedHours) -> None:
+        self._settings = config.history
+        self._stored = stored
+        self._folder = folder
+        self._changed = changed
+        check(config)
+
+    def apply(self, building: str, closed_ms: int, at_ms: int) -> dict[str, Any]:
+        """Delete what is due of a building, of days before `closed_ms` alone; which days."""
+        said: dict[str, Any] = {"deleted_from_influx": [], "seconds_dropped": [], "minutes_dropped": []}
+        if self._settings.influx_days:
+            cut_ms = min(closed_ms, _cut_ms(at_ms, self._settings.influx_days))
+            said["deleted_from_influx"] = self._from_influx(building, cut_ms // DAY_MS * DAY_MS)
+        for day in list(self._folder.days(building)):
+            if self._settings.minute_days and day.end_ms <= _cut_ms(at_ms, self._settings.minute_days):
+                self._folder.remove(day)
+                said["minutes_dropped"].append(day.date)
+            elif (
+                self._settings.second_days
+                and not day.seconds_dropped
+                and day.is_compact
+                and day.end_ms <= _cut_ms(at_ms, self._settings.second_days)
+            ):
+                kept = [part for part in day.parts if part.kind in MINUTES]
+                self._folder.commit(day, kept, day.rows, seconds_dropped=True)
+                said["seconds_dropped"].append(day.date)
+        return said
+
+    def _from_influx(self, building: str, cut_ms: int) -> list[str]:
+        deleted: list[str] = []
+        while len(deleted) < _DAYS_A_RUN and (first_ms := self._stored.first_ms(building, 0, cut_ms)) is not None:
+            day = self._folder.load(building, date_of(first_ms))
+            hours_ms = set(hours_of(day.start_ms, day.end_ms))
+            if any(hours_ms & set(self._changed.waiting(reader).get(building, [])) for reader in ("snapshot", "sync")):
+                break
+            if missing := self._missing(day):
+                log.warning("%s %s: not all of InfluxDB is in Parquet; it is snapshotted again", building, day.date)
+                self._changed.note(building, missing, ("snapshot",))
+                break
+            self._stored.delete(building, day.start_ms, day.end_ms)
+            log.info("%s %s: verified in Parquet, deleted from InfluxDB", building, day.date)
+            deleted.append(day.date)
+        return deleted
+
+    def _missing(self, day: Day) -> list[int]:
+        """The hours of a day with a row in InfluxDB that Parquet does not have just so."""
+        missing = []
+        for kind in RAW:
+            found = tables.empty(kind)
+            try:
+                for part in day.of(kind):
+                    found = tables.merged(kind, found, tables.from_parquet(kind, self._folder.read(day, part)))
+            except Rejected as error:
+                log.error("%s", error)
+            for hour_ms in self._stored.rows_by_hour(kind, day.building, day.start_ms, day.end_ms):
+                have = tables.between(found, hour_ms, hour_ms + HOUR_MS)
+                there = self._stored.read(kind, day.building, hour_ms, hour_ms + HOUR_MS)
+                if not tables.merged(kind, have, there).equals(have):
+                    missing.append(hour_ms)
+        return sorted(set(missing))
+
+
+def check(config: Config) -> None:
+    """ConfigError where finer data would be kept longer than what it becomes."""
+    for_ever = 10**9
+    seconds, minutes = (days or for_ever for days in (config.history.second_days, config.history.minute_days))
+    if config.history.influx_days and seconds < config.history.influx_days:
+        raise ConfigError("history.second_days: must be at least history.influx_days, or 0 for ever")
+    if minutes < seconds:
+        raise ConfigError("history.minute_days: must be at least history.second_days, or 0 for ever")
+
+
+def _cut_ms(at_ms: int, days: int) -> int:
+    return (at_ms - days * DAY_MS) // DAY_MS * DAY_MS
