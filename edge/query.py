@@ -5,7 +5,7 @@ import itertools
 import math
 import sys
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TextIO
@@ -83,16 +83,14 @@ def _plain(value: Any) -> Any:
     match value:
         case datetime() | date():
             return value.isoformat()
-        case timedelta():
-            return str(value)
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)
         case float():
             return value if math.isfinite(value) else None
-        case bytes():
-            return value.hex()
-        case _:
+        case None | str() | int() | list() | dict():
             return value
+        case _:
+            return str(value)
 
 
 def _text(value: Any) -> str:

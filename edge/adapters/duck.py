@@ -58,6 +58,8 @@ class Catalogue:
     def __init__(self, connection: Any, limits: Limits) -> None:
         self._connection = connection
         self._limits = limits
+        self._late = False
+        self._timer = threading.Timer(limits.timeout_s, self._stop)
 
     @classmethod
     @contextlib.contextmanager
@@ -73,10 +75,19 @@ class Catalogue:
             ) from error
         with connection:
             _lock(connection, folder, limits, timezone)
-            yield cls(connection, limits)
+            catalogue = cls(connection, limits)
+            catalogue._timer.start()
+            try:
+                yield catalogue
+            finally:
+                catalogue._timer.cancel()
+                catalogue._timer.join()
 
     def ask(self, sql: str) -> "Answer":
-        """The answer to one SELECT; NilmError in one sentence where it is none, is wrong, or takes too much."""
+        """The answer to one SELECT; NilmError in one sentence where it is none, is wrong, or takes too much.
+
+        Unavailable where a stored file is gone: the next catalogue knows better.
+        """
         with self._limited():
             statements = self._connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type.name not in _READS:
@@ -94,18 +105,10 @@ class Catalogue:
 
     @contextlib.contextmanager
     def _limited(self) -> Iterator[None]:
-        late = threading.Event()
-
-        def stop() -> None:
-            late.set()
-            self._connection.interrupt()
-
-        timer = threading.Timer(self._limits.timeout_s, stop)
-        timer.start()
         try:
             yield
         except (duckdb.Error, OSError, ValueError, RuntimeError) as error:
-            if late.is_set():
+            if self._late:
                 raise NilmError(
                     f"it took longer than {self._limits.timeout_s:g} s (history.query_timeout_s); "
                     "ask for less, or give `date` too: only those days' files are then opened."
@@ -117,8 +120,10 @@ class Catalogue:
             if isinstance(error, duckdb.IOException) or "IO Error" in str(error):
                 raise Unavailable(_first_line(error)) from error
             raise NilmError(_first_line(error)) from error
-        finally:
-            timer.cancel()
+
+    def _stop(self) -> None:
+        self._late = True
+        self._connection.interrupt()
 
 
 @dataclass(frozen=True, slots=True)

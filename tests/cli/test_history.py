@@ -99,7 +99,7 @@ def test_answers_for_people_and_for_programs(ask: Ask) -> None:
     code, out, _ = ask("query", "--csv", "SELECT 1 AS a, 'x,\"y' AS b, NULL AS c, sum(range) AS d FROM range(3)")
     assert list(csv.reader(io.StringIO(out))) == [["a", "b", "c", "d"], ["1", 'x,"y', "", "3"]]
     assert records(ask, "SELECT 'nan'::DOUBLE AS x, [1, 2] AS l, DATE '2026-01-01' AS d, INTERVAL 1 HOUR AS i") == [
-        {"x": None, "l": [1, 2], "d": "2026-01-01", "i": "1:00:00"}
+        {"x": None, "l": [1, 2], "d": "2026-01-01", "i": "MonthDayNano(months=0, days=0, nanoseconds=3600000000000)"}
     ]
     assert records(ask, "SELECT 1 WHERE false") == []
     code, out, err = ask("query", "SELECT * FROM range(2000)")
