@@ -141,6 +141,7 @@ def _show(stack: Stack, stop: Callable[[], bool]) -> None:
     next_line_s = time.monotonic()
     while not stop():
         stack.supervise()
+        stack.snapshot_when_due()
         if time.monotonic() >= next_line_s:
             next_line_s += 1.0
             try:

@@ -21,6 +21,7 @@ from edge.settings import Config
 _RESTART_S = (0.0, 0.2, 1.0, 5.0)
 _STEADY_S = 10.0
 _START_TIMEOUT_S = 30.0
+_FIRST_SNAPSHOT_S, _SNAPSHOT_EVERY_S = 60.0, 3600.0
 _log = logging.getLogger("nilm.run")
 
 
@@ -40,6 +41,8 @@ class Stack:
         self.servers = private_servers(config, find_servers(), data_dir)
         self.services: list[Child] = []
         self._restarts: dict[str, tuple[int, float]] = {}
+        self._snapshot = self._child("snapshot")
+        self._snapshot_due_s = time.monotonic() + _FIRST_SNAPSHOT_S
 
     def start_servers(self) -> None:
         """Start the servers and wait until each answers; StartFailed with the last words of one that does not."""
@@ -53,10 +56,15 @@ class Stack:
 
     def start_service(self, name: str, *options: str) -> None:
         """Start one of our services by the command that systemd uses as well."""
-        command = [sys.executable, "-m", "edge", name, "--config", str(self.config_file), *options]
-        service = Child(name, command, self.data_dir / "log" / f"{name}.log", without_settings(os.environ))
+        service = self._child(name, *options)
         service.start()
         self.services.append(service)
+
+    def snapshot_when_due(self) -> None:
+        """Every hour, and soon after the start: what systemd's timer does elsewhere."""
+        if time.monotonic() >= self._snapshot_due_s and not self._snapshot.running():
+            self._snapshot_due_s = time.monotonic() + _SNAPSHOT_EVERY_S
+            self._snapshot.start()
 
     def supervise(self) -> None:
         """Start again whatever has ended: at once at first, with growing pauses if it keeps ending."""
@@ -76,9 +84,13 @@ class Stack:
             if time.monotonic() >= due_s:
                 child.start()
 
+    def _child(self, name: str, *options: str) -> Child:
+        command = [sys.executable, "-m", "edge", name, "--config", str(self.config_file), *options]
+        return Child(name, command, self.data_dir / "log" / f"{name}.log", without_settings(os.environ))
+
     def stop(self) -> None:
         """Stop the services, then the servers; nothing is left after 5 s."""
-        for children in (self.services, self.servers):
+        for children in ([*self.services, self._snapshot], self.servers):
             for child in children:
                 child.terminate()
             end_s = time.monotonic() + 2.2

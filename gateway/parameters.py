@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edge.core.sample import check_building
+from edge.core.wanted import FORMATS, RESOLUTIONS, TABLES
+from edge.core.wanted import Wanted as Export
 from edge.errors import BadReading
 from gateway.problems import Problem, bad
 from gateway.times import parse_time
@@ -13,6 +15,9 @@ LAST_S = (60, 3600)
 MAX_READINGS = 86_400
 MAX_PREDICTIONS = 10_800
 """Points of one answer: with ten appliances a prediction is ten times a reading."""
+
+MAX_EXPORT_S = {"1s": 31 * 86_400, "1m": 366 * 86_400, "15m": 3660 * 86_400, "1h": 3660 * 86_400}
+"""How much one export may span; the whole history leaves month by month, or by the command."""
 
 Query = Mapping[str, Sequence[str]]
 
@@ -45,6 +50,22 @@ def wanted_predictions(query: Query) -> Wanted:
     """What /analytics/predictions is asked for."""
     known = {"building_id", "appliance_id", "last", "start", "end", "resolution", "layout"}
     return _wanted(query, known, MAX_PREDICTIONS)
+
+
+def wanted_export(query: Query) -> tuple[Export, str]:
+    """What /export is asked for, and in which format."""
+    check_known(query, {"building_id", "table", "start", "end", "resolution", "format"})
+    building = building_of(query)
+    table = _one_of(query, "table", TABLES)
+    resolution = _one_of(query, "resolution", RESOLUTIONS)
+    form = _one_of(query, "format", FORMATS)
+    start_ms, end_ms = _time(query, "start"), _time(query, "end")
+    if start_ms >= end_ms:
+        raise bad("end", "end must be later than start.")
+    if end_ms - start_ms > MAX_EXPORT_S[resolution] * 1000:
+        most = _span_text(MAX_EXPORT_S[resolution])
+        raise bad("end", f"at {resolution}, start to end is at most {most}; ask several times, or more coarsely.")
+    return Export(building, table, resolution, start_ms, end_ms), form
 
 
 def building_of(query: Query) -> str:
@@ -80,6 +101,14 @@ def _last(query: Query) -> int:
     if not (text.isascii() and text.isdigit() and low <= int(text[:9]) <= high):
         raise bad("last", f"last is a whole number of seconds from {low} to {high}.")
     return int(text)
+
+
+def _one_of(query: Query, name: str, known: Sequence[str]) -> str:
+    """A parameter that is one of `known`; the first of them where it is not given."""
+    value = _optional(query, name) or known[0]
+    if value not in known:
+        raise bad(name, f"{name} is one of {', '.join(known)}.")
+    return value
 
 
 def _span(query: Query, max_points: int) -> Span:
