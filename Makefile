@@ -30,9 +30,10 @@ check: ## lint, format and types
 	@$(PYTHON_BIN) -m ruff format --check .
 	@$(PYTHON_BIN) -m mypy
 
-bench: ## measure inference and the pipeline into build/bench/
+bench: ## measure inference, history and the pipeline into build/bench/
 	@scripts/setup.sh run
 	@.venv/bin/nilm-edge bench inference --json "build/bench/inference-$$(uname -n).json"
+	@.venv/bin/nilm-edge bench history --json "build/bench/history-$$(uname -n).json"
 	@.venv/bin/nilm-edge bench pipeline --json "build/bench/pipeline-$$(uname -n).json" $(ARGS)
 
 test-appliance: ## set-up and run on fresh Debian 12 and 13 (as root, takes long)

@@ -162,6 +162,7 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     inference.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
     inference.set_defaults(do=_bench_inference)
+    cli_history.add_bench(which, _command, _load)
 
 
 def _port(text: str) -> int:

@@ -53,6 +53,19 @@ def add(commands: Any, command: Command, load: Load) -> None:
     export.set_defaults(do=lambda options: _export(options, load(options)))
 
 
+def add_bench(which: Any, command: Command, load: Load) -> None:
+    """Add the parser of `bench history`."""
+    bench = command(
+        which,
+        "history",
+        "what storing a day as Parquet costs, how large it is, how quick a question to it",
+        "nilm-edge bench history --days 30 --json history.json",
+    )
+    bench.add_argument("--days", type=_days, default=30, metavar="N", help="days that are asked (default 30)")
+    bench.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
+    bench.set_defaults(do=lambda options: _bench(options, load(options)))
+
+
 def _snapshot(options: argparse.Namespace, config: Config) -> int:
     from edge.snapshot import be_nice, run  # noqa: PLC0415 - each command loads only what it needs
 
@@ -81,6 +94,18 @@ def _export(options: argparse.Namespace, config: Config) -> None:
         print(f"{rows} rows in {options.out}", file=sys.stderr)
     else:
         to_stream(config, wanted, options.format, sys.stdout.buffer)
+
+
+def _bench(options: argparse.Namespace, config: Config) -> None:
+    from edge.bench.history import run  # noqa: PLC0415
+
+    run(config, options.days, options.json)
+
+
+def _days(text: str) -> int:
+    if text.isdecimal() and 0 < int(text) <= 3660:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of days")
 
 
 def _time(text: str) -> int:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from edge.adapters import history_export as leaving
 from edge.adapters import history_tables as tables
 from edge.adapters.files import written_whole
 from edge.adapters.history_tables import Table
@@ -17,7 +18,7 @@ from edge.errors import NilmError, Rejected, Unavailable
 from edge.settings import Config
 from edge.stored_seconds import StoredSeconds, hours_of
 
-_AS = {"csv": tables.as_csv, "parquet": tables.as_parquet}
+_AS = {"csv": leaving.as_csv, "parquet": leaving.as_parquet}
 
 
 def to_file(config: Config, wanted: Wanted, form: str, out: Path) -> int:
@@ -70,7 +71,7 @@ def history(folder: SnapshotFolder, stored: StoredSeconds, wanted: Wanted) -> It
         except Unavailable as error:
             raise Unavailable(f"{error}; without InfluxDB, history ends at {_iso(newest_ms)}") from error
         if wanted.resolution != "1s":
-            hours = [tables.minutes(wanted.table, tables.joined(wanted.table, hours))]
+            hours = [tables.minutes(wanted.table, tables.together(wanted.table, hours))]
         for table in hours:
             yield from _rolled(wanted, table)
 
@@ -96,7 +97,7 @@ def _of_day(folder: SnapshotFolder, day: Day, wanted: Wanted) -> Table:
 def _rolled(wanted: Wanted, found: Table) -> Iterator[Table]:
     """The rows of a day or an hour that are wanted, by the hour where they are seconds."""
     if wanted.resolution in {"15m", "1h"}:
-        found = tables.coarser(f"{wanted.table}_1m", found, wanted.resolution)
+        found = leaving.coarser(f"{wanted.table}_1m", found, wanted.resolution)
     cut = tables.between(found, wanted.start_ms, wanted.end_ms)
     if wanted.resolution != "1s":
         yield from [cut] if cut.num_rows else []

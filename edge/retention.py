@@ -1,13 +1,14 @@
 """How long what is kept: InfluxDB loses a day only once each of its rows has just been found in Parquet, the same."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from edge.adapters import history_tables as tables
-from edge.adapters.changed_hours import ChangedHours
+from edge.adapters.changed_hours import READERS, ChangedHours
 from edge.adapters.snapshot_folder import SnapshotFolder
 from edge.core.manifest import DAY_MS, HOUR_MS, MINUTES, RAW, Day, date_of
-from edge.errors import ConfigError, Rejected
+from edge.errors import ConfigError, NilmError, Rejected
 from edge.settings import Config
 from edge.stored_seconds import StoredSeconds, hours_of
 
@@ -27,13 +28,14 @@ class Retention:
         self._changed = changed
         check(config)
 
-    def apply(self, building: str, closed_ms: int, at_ms: int) -> dict[str, Any]:
+    def apply(self, building: str, closed_ms: Callable[[], int], at_ms: int) -> dict[str, Any]:
         """Delete what is due of a building, of days before `closed_ms` alone; which days."""
         said: dict[str, Any] = {"deleted_from_influx": [], "seconds_dropped": [], "minutes_dropped": []}
         if self._settings.influx_days:
-            cut_ms = min(closed_ms, _cut_ms(at_ms, self._settings.influx_days))
-            said["deleted_from_influx"] = self._from_influx(building, cut_ms // DAY_MS * DAY_MS)
-        for day in list(self._folder.days(building)):
+            cut_ms = _cut_ms(at_ms, self._settings.influx_days)
+            said["deleted_from_influx"] = self._from_influx(building, cut_ms, closed_ms)
+        tiers = self._settings.second_days or self._settings.minute_days
+        for day in list(self._folder.days(building)) if tiers else []:
             if self._settings.minute_days and day.end_ms <= _cut_ms(at_ms, self._settings.minute_days):
                 self._folder.remove(day)
                 said["minutes_dropped"].append(day.date)
@@ -48,21 +50,42 @@ class Retention:
                 said["seconds_dropped"].append(day.date)
         return said
 
-    def _from_influx(self, building: str, cut_ms: int) -> list[str]:
+    def _from_influx(self, building: str, cut_ms: int, closed_ms: Callable[[], int]) -> list[str]:
         deleted: list[str] = []
-        while len(deleted) < _DAYS_A_RUN and (first_ms := self._stored.first_ms(building, 0, cut_ms)) is not None:
-            day = self._folder.load(building, date_of(first_ms))
-            hours_ms = set(hours_of(day.start_ms, day.end_ms))
-            if any(hours_ms & set(self._changed.waiting(reader).get(building, [])) for reader in ("snapshot", "sync")):
+        from_ms = 0
+        while len(deleted) < _DAYS_A_RUN:
+            first_ms = self._stored.first_ms(building, from_ms, cut_ms)
+            if first_ms is None:
                 break
+            day = self._folder.load(building, date_of(first_ms))
+            from_ms = day.end_ms
+            if self._is_changing(day):
+                continue
+            counted = self._counted(day)
             if missing := self._missing(day):
                 log.warning("%s %s: not all of InfluxDB is in Parquet; it is snapshotted again", building, day.date)
                 self._changed.note(building, missing, ("snapshot",))
-                break
-            self._stored.delete(building, day.start_ms, day.end_ms)
-            log.info("%s %s: verified in Parquet, deleted from InfluxDB", building, day.date)
-            deleted.append(day.date)
+            elif closed_ms() >= day.end_ms and not self._is_changing(day) and self._counted(day) == counted:
+                self._delete(day)
+                deleted.append(day.date)
         return deleted
+
+    def _delete(self, day: Day) -> None:
+        try:
+            self._stored.delete(day.building, day.start_ms, day.end_ms)
+        except Rejected as error:
+            raise NilmError(
+                f"{error}. Set history.influx_days = 0, and on the bucket itself how long it keeps data."
+            ) from error
+        log.info("%s %s: verified in Parquet, deleted from InfluxDB", day.building, day.date)
+
+    def _is_changing(self, day: Day) -> bool:
+        """Whether a change of the day is noted that has not been stored, or sent, yet."""
+        hours_ms = set(hours_of(day.start_ms, day.end_ms))
+        return any(hours_ms & set(self._changed.waiting(reader).get(day.building, [])) for reader in READERS)
+
+    def _counted(self, day: Day) -> list[dict[int, int]]:
+        return [self._stored.rows_by_hour(kind, day.building, day.start_ms, day.end_ms) for kind in RAW]
 
     def _missing(self, day: Day) -> list[int]:
         """The hours of a day with a row in InfluxDB that Parquet does not have just so."""

@@ -3,21 +3,22 @@
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edge.adapters import duck
 from edge.adapters import history_tables as tables
 from edge.adapters.changed_hours import ChangedHours
-from edge.adapters.history_tables import Table
+from edge.adapters.history_tables import Packed
 from edge.adapters.influx import Influx
 from edge.adapters.processes import lock
 from edge.adapters.snapshot_folder import MANIFEST, SnapshotFolder
 from edge.adapters.streams import Streams
 from edge.config import influx_token
-from edge.core.manifest import DAY_MS, HOUR_MS, RAW, Day, Part, date_of
+from edge.core.manifest import HOUR_MS, RAW, Day, Part, date_of
 from edge.errors import NilmError, Rejected, Unavailable
 from edge.retention import Retention
 from edge.settings import Config
@@ -74,7 +75,7 @@ class Snapshot:
                 closed_ms = self._closed_ms(building, at_ms)
                 said = self.done["buildings"][building] = {"hours": 0, "days": 0, "rows": 0, "bytes": 0}
                 self._building(building, closed_ms, said)
-                said |= self._retention.apply(building, min(closed_ms, at_ms // DAY_MS * DAY_MS), at_ms)
+                said |= self._retention.apply(building, partial(self._closed_ms, building, at_ms), at_ms)
             except NilmError as error:
                 log.error("%s: %s", building, error)
                 self.done["failed"].append(f"{building}: {error}")
@@ -155,40 +156,38 @@ class Snapshot:
         if whole and not day.is_compact:
             hours_ms |= self._miscounted(day, min(day.end_ms, closed_ms))
         self._begin(day.building, hours_ms)
-        new = self._read(day.building, sorted(hours_ms))
+        read, fresh = self._fresh(day.building, sorted(hours_ms), old)
         untouched = set() if whole else day.hours - {(at - day.start_ms) // HOUR_MS for at in hours_ms}
         parts = [part for part in day.parts if part.hour in untouched]
         rows = {kind: {h: n for h, n in day.rows.get(kind, {}).items() if h in untouched} for kind in RAW}
         for kind in RAW:
-            fresh = {
-                at: tables.merged(kind, tables.between(old[kind], at, at + HOUR_MS), new[kind, at]) for at in hours_ms
-            }
             if whole:
-                rest = tables.without_hours(old[kind], hours_ms)
-                parts += self._files(day, kind, None, tables.joined(kind, [rest, *fresh.values()]), rows[kind])
-            for at in [] if whole else sorted(fresh):
-                parts += self._files(day, kind, (at - day.start_ms) // HOUR_MS, fresh[at], rows[kind])
+                rest = [Packed(kind, content, hours_ms) for content in old[kind]]
+                parts += self._files(
+                    day, kind, None, [*rest, *(fresh[kind, at] for at in sorted(hours_ms))], rows[kind]
+                )
+            for at in [] if whole else sorted(hours_ms):
+                parts += self._files(day, kind, (at - day.start_ms) // HOUR_MS, [fresh[kind, at]], rows[kind])
         if parts or day.parts:
             self.folder.commit(day, parts, rows)
         self._settled(day.building, hours_ms)
         made = [part for part in parts if part.hour not in untouched]
-        news = {"hours": len(hours_ms), "days": int(whole), "rows": sum(table.num_rows for table in new.values())}
+        news = {"hours": len(hours_ms), "days": int(whole), "rows": read}
         news["bytes"] = sum(part.size_bytes for part in made)
         log.info("%s %s: %s", day.building, day.date, ", ".join(f"{number} {name}" for name, number in news.items()))
         for name, number in news.items():
             said[name] += number
 
-    def _files(self, day: Day, kind: str, hour: int | None, seconds: Table, rows: dict[int, int]) -> list[Part]:
+    def _files(self, day: Day, kind: str, hour: int | None, pieces: list[Packed], rows: dict[int, int]) -> list[Part]:
         """Write seconds and their minutes, and count them into `rows`; no file for no rows."""
-        rows |= {(at - day.start_ms) // HOUR_MS: count for at, count in tables.rows_by_hour(seconds).items()}
-        both = ((kind, seconds), (f"{kind}_1m", tables.minutes(kind, seconds))) if seconds.num_rows else ()
-        return [
-            self.folder.add(day, name, hour, table.num_rows, tables.to_parquet(name, table)) for name, table in both
-        ]
+        written = tables.with_minutes(kind, pieces)
+        rows |= {(at - day.start_ms) // HOUR_MS: count for at, count in written[kind].by_hour.items()}
+        return [self.folder.add(day, name, hour, one.rows, one.content) for name, one in written.items() if one.rows]
 
-    def _old(self, day: Day, kind: str, whole: bool, hours_ms: set[int], closed_ms: int) -> Table:
-        """What the day's files have, or of these hours alone; the hours of a broken file join them."""
-        found = tables.empty(kind)
+    def _old(self, day: Day, kind: str, whole: bool, hours_ms: set[int], closed_ms: int) -> list[bytes]:
+        """The day's files, or those of these hours alone; the hours of a broken one join them."""
+        found: list[bytes] = []
+        hours: set[int] = set()
         for part in day.of(kind):
             times_ms = {day.start_ms + hour * HOUR_MS for hour in _hours_of(day, part)}
             if not whole and not times_ms & hours_ms:
@@ -196,8 +195,15 @@ class Snapshot:
             content = self._content(day, part)
             if content is None:
                 hours_ms |= {at for at in times_ms if at < closed_ms}
+                continue
+            stored = set(tables.rows_by_hour(tables.from_parquet(kind, content))) if not day.hours else times_ms
+            if stored & hours:  # files found without a manifest: what was made later is right
+                before = tables.together(kind, [tables.from_parquet(kind, one) for one in found])
+                merged = tables.merged(kind, before, tables.from_parquet(kind, content))
+                found = [tables.to_parquet(kind, [merged]).content]
             else:
-                found = tables.merged(kind, found, tables.from_parquet(kind, content))
+                found.append(content)
+            hours |= stored
         return found
 
     def _content(self, day: Day, part: Part) -> bytes | None:
@@ -224,11 +230,21 @@ class Snapshot:
             found |= {at for at, count in there.items() if count > have.get(at, 0)}
         return found
 
-    def _read(self, building: str, hours_ms: list[int]) -> Mapping[tuple[str, int], Table]:
+    def _fresh(
+        self, building: str, hours_ms: list[int], old: dict[str, list[bytes]]
+    ) -> tuple[int, dict[tuple[str, int], Packed]]:
+        """How many rows InfluxDB has of these hours, and each hour's, joined with what was stored of it."""
+
+        def fresh(key: tuple[str, int]) -> tuple[int, Packed]:
+            kind, at = key
+            new = self._stored.read(kind, building, at, at + HOUR_MS)
+            had = [rows for content in old[kind] for rows in Packed(kind, content).between(at, at + HOUR_MS)]
+            return new.num_rows, tables.packed(kind, tables.merged(kind, tables.together(kind, had), new))
+
         keys = [(kind, at) for at in hours_ms for kind in RAW]
         with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-            read = pool.map(lambda key: self._stored.read(key[0], building, key[1], key[1] + HOUR_MS), keys)
-            return dict(zip(keys, read, strict=True))
+            found = dict(zip(keys, pool.map(fresh, keys), strict=True))
+        return sum(rows for rows, _ in found.values()), {key: hour for key, (_, hour) in found.items()}
 
     def _begin(self, building: str, hours_ms: Iterable[int]) -> None:
         noted = set(self._changed.waiting(READER).get(building, [])) & set(hours_ms)

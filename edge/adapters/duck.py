@@ -10,7 +10,7 @@ from typing import Any, Self
 import duckdb
 
 from edge.adapters.snapshot_folder import SnapshotFolder
-from edge.core.manifest import KINDS
+from edge.core.manifest import KINDS, Day
 from edge.errors import ConfigError, NilmError, Unavailable
 
 _COLUMNS = {
@@ -157,8 +157,9 @@ def _lock(connection: Any, folder: SnapshotFolder, limits: Limits, timezone: str
 
 
 def _views(folder: SnapshotFolder) -> Iterator[tuple[str, str]]:
+    days = [day for building in folder.buildings() for day in folder.days(building)]
     for kind in KINDS:
-        source = _source(folder, kind)
+        source = _source(folder, days, kind)
         if kind.endswith("_1m"):
             columns = _rolled(kind)
         else:
@@ -184,11 +185,11 @@ def _rolled(kind: str) -> str:
     return f"appliance, samples, power_w, min_w, max_w, {energy}, on_s"
 
 
-def _source(folder: SnapshotFolder, kind: str) -> str:
+def _source(folder: SnapshotFolder, days: Sequence[Day], kind: str) -> str:
+    root = folder.root.resolve()
     files = [
-        str(folder.file(day, part).resolve()).replace("'", "''")
-        for building in folder.buildings()
-        for day in folder.days(building)
+        str(root / folder.file(day, part).relative_to(folder.root)).replace("'", "''")
+        for day in days
         for part in day.of(kind)
         if folder.is_there(day, part)
     ]

@@ -1,7 +1,9 @@
-"""Seconds and minutes as Arrow tables: from InfluxDB's CSV, to and from Parquet, joined, rolled up, exported."""
+"""Seconds and minutes as Arrow tables: from InfluxDB's CSV, to and from Parquet, joined, rolled up."""
 
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -44,7 +46,6 @@ SCHEMAS = {
 what flowed out; rows are sorted by appliance, then time."""
 Table = Any
 """A pyarrow.Table by one of SCHEMAS."""
-_STEPS_MS = {"15m": 900_000, "1h": HOUR_MS}
 
 
 def fields(kind: str) -> list[str]:
@@ -79,10 +80,10 @@ def from_csv(kind: str, body: bytes) -> Table:
         )
         columns = {name: read[name] for name in fields(kind)} | {"time": read["time"].cast(_TIME[1])}
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise Unavailable(f"InfluxDB's answer cannot be read: {' '.join(str(error).split())[:200]}") from error
+        raise Unavailable(f"InfluxDB's answer cannot be read: {_one_line(error)}") from error
     if "appliance" in schema.names:
         columns["appliance"] = _appliances(read["tags"])
-    return _sorted(pa.table({name: columns[name] for name in schema.names}, schema=schema))
+    return in_order(pa.table({name: columns[name] for name in schema.names}, schema=schema))
 
 
 def merged(kind: str, old: Table, new: Table) -> Table:
@@ -93,17 +94,64 @@ def merged(kind: str, old: Table, new: Table) -> Table:
     kept = old.join(new.select(keys), keys=keys, join_type="left anti")
     if not kept.num_rows:
         return new
-    return _sorted(pa.concat_tables([kept.select(SCHEMAS[kind].names), new]))
+    return in_order(pa.concat_tables([kept.select(SCHEMAS[kind].names), new]))
 
 
-def joined(kind: str, tables: Sequence[Table]) -> Table:
-    """Tables that have no second in common, as one."""
-    whole = pa.concat_tables([empty(kind), *tables])
-    if "appliance" not in SCHEMAS[kind].names:
-        return _sorted(whole)
-    names = sorted(set(pc.unique(whole["appliance"]).to_pylist()))
-    parts = (table.filter(pc.equal(table["appliance"], name)) for name in names for table in tables)
-    return _sorted(pa.concat_tables([empty(kind), *parts]))
+def together(kind: str, pieces: Sequence[Table]) -> Table:
+    """Tables as one, in their order."""
+    return pa.concat_tables([empty(kind), *pieces])
+
+
+class Packed:
+    """Rows as the Parquet file that they are or were, read by appliance: a day is 80 MB as a table, and 6 MB so."""
+
+    def __init__(self, kind: str, content: bytes, without_hours_ms: Iterable[int] = ()) -> None:
+        """Rejected where `content` is torn or holds something else; rows of `without_hours_ms` are left out."""
+        self._without = pa.array(sorted(without_hours_ms), pa.int64())
+        try:
+            self._file: Any = pq.ParquetFile(pa.BufferReader(content))
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise Rejected(f"no readable Parquet: {_one_line(error)}") from error
+        if not self._file.schema_arrow.equals(SCHEMAS[kind]):
+            raise Rejected(f"its columns are not those of {kind}")
+        self._places: dict[str, list[int]] = {}
+        for group in range(self._file.num_row_groups):
+            names = self._file.read_row_group(group, columns=["appliance"]) if kind.startswith("appliance") else None
+            for name in pc.unique(names["appliance"]).to_pylist() if names else [""]:
+                self._places.setdefault(name, []).append(group)
+
+    @property
+    def names(self) -> set[str]:
+        """The appliances of which there are rows; "" alone for mains."""
+        return set(self._places)
+
+    def rows(self, name: str) -> Iterator[Table]:
+        """The rows of one appliance, in parts."""
+        for group in self._places.get(name, []):
+            found = self._file.read_row_group(group)
+            if "appliance" in found.column_names:
+                found = found.filter(pc.equal(found["appliance"], name))
+            if len(self._without):
+                hour = floor(found["time"], HOUR_MS)
+                found = found.filter(pc.invert(pc.is_in(hour, value_set=self._without)))
+            yield found
+
+    def between(self, start_ms: int, end_ms: int) -> Iterator[Table]:
+        """The rows from `start_ms` until before `end_ms`, in parts."""
+        for name in sorted(self.names):
+            for found in self.rows(name):
+                yield between(found, start_ms, end_ms)
+
+
+def packed(kind: str, table: Table) -> Packed:
+    """A table, taken together to a fraction of its size."""
+    return Packed(kind, to_parquet(kind, _by_appliance(kind, table)).content)
+
+
+def joined(kind: str, pieces: Sequence[Packed]) -> Iterator[Table]:
+    """Rows that have no second in common, sorted and as one: a table an appliance."""
+    for name in sorted({name for piece in pieces for name in piece.names}):
+        yield in_order(together(kind, [found for piece in pieces for found in piece.rows(name)]))
 
 
 def between(table: Table, start_ms: int, end_ms: int) -> Table:
@@ -112,22 +160,22 @@ def between(table: Table, start_ms: int, end_ms: int) -> Table:
     return table.filter(pc.and_(pc.greater_equal(at_ms, start_ms), pc.less(at_ms, end_ms)))
 
 
-def without_hours(table: Table, hours_ms: Iterable[int]) -> Table:
-    """The rows outside of these hours."""
-    hour = _floor(table["time"], HOUR_MS)
-    return table.filter(pc.invert(pc.is_in(hour, value_set=pa.array(sorted(hours_ms), pa.int64()))))
+def later(table: Table, by_ms: int) -> Table:
+    """The same rows at later times."""
+    at = table.column_names.index("time")
+    return table.set_column(at, "time", pc.add(table["time"].cast(pa.int64()), by_ms).cast(_TIME[1]))
 
 
 def rows_by_hour(table: Table) -> dict[int, int]:
     """How many rows each hour (by its first millisecond) has, where it has any."""
-    counted = pc.value_counts(pc.cast(_floor(table["time"], HOUR_MS), pa.int64())).to_pylist()
+    counted = pc.value_counts(pc.cast(floor(table["time"], HOUR_MS), pa.int64())).to_pylist()
     return {int(entry["values"]): int(entry["counts"]) for entry in sorted(counted, key=lambda entry: entry["values"])}
 
 
 def minutes(kind: str, seconds: Table) -> Table:
     """`mains` as `mains_1m`, `appliance` as `appliance_1m`."""
     power_w = seconds["power_w"]
-    columns = {"time": _floor(seconds["time"], 60_000), "power_w": power_w}
+    columns = {"time": floor(seconds["time"], 60_000), "power_w": power_w}
     aggregates = [("power_w", "count"), ("power_w", "mean"), ("power_w", "min"), ("power_w", "max")]
     if kind == "mains":
         columns["export_w"] = pc.max_element_wise(pc.negate(power_w), pa.scalar(0.0))
@@ -140,116 +188,55 @@ def minutes(kind: str, seconds: Table) -> Table:
     grouped = pa.table(columns).group_by(keys, use_threads=False).aggregate(aggregates)
     found = {"samples": "power_w_count", "power_w": "power_w_mean", "min_w": "power_w_min", "max_w": "power_w_max"}
     found |= {"export_w": "export_w_mean", "on_s": "on_s_sum"}
-    return _sorted(
+    return in_order(
         pa.table({name: grouped[found.get(name, name)].cast(schema.field(name).type) for name in schema.names})
     )
 
 
-def coarser(kind: str, by_minute: Table, step: str) -> Table:
-    """Minutes as quarters of an hour (`15m`) or hours (`1h`), by UTC."""
-    samples = by_minute["samples"]
-    weighted = {"power_w": pc.multiply(by_minute["power_w"], samples), "samples": samples}
-    weighted |= {name: by_minute[name] for name in ("min_w", "max_w")} | {
-        "time": _floor(by_minute["time"], _STEPS_MS[step])
-    }
-    aggregates = [("samples", "sum"), ("power_w", "sum"), ("min_w", "min"), ("max_w", "max")]
-    if kind == "mains_1m":
-        weighted["export_w"] = pc.multiply(by_minute["export_w"], samples)
-        aggregates.append(("export_w", "sum"))
-    else:
-        weighted |= {"appliance": by_minute["appliance"], "on_s": by_minute["on_s"]}
-        aggregates.append(("on_s", "sum"))
-    schema = SCHEMAS[kind]
-    keys = [name for name in ("appliance", "time") if name in schema.names]
-    grouped = pa.table(weighted).group_by(keys, use_threads=False).aggregate(aggregates)
-    total = grouped["samples_sum"]
-    columns = {name: grouped[f"{name}_{how}"] for name, how in aggregates}
-    columns |= {name: pc.divide(columns[name], total) for name in ("power_w", "export_w") if name in columns}
-    columns |= {key: grouped[key] for key in keys}
-    return _sorted(pa.table({name: columns[name].cast(schema.field(name).type) for name in schema.names}))
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A Parquet file in memory: its content, how many rows it has, and how many of each hour."""
+
+    content: bytes
+    rows: int
+    by_hour: dict[int, int]
 
 
-def to_parquet(kind: str, table: Table) -> bytes:
-    """A Parquet file: zstd, sorted, one row group an appliance and day."""
+def to_parquet(kind: str, groups: Iterable[Table]) -> Written:
+    """Sorted rows as a Parquet file, zstd; each group, such as an appliance's day, can be read without the others."""
     sink = io.BytesIO()
+    rows, by_hour = 0, Counter[int]()
     with _writer(kind, sink) as writer:
-        for group in _groups(kind, table):
+        for group in groups:
             writer.write_table(group, row_group_size=1 << 20)
-    return sink.getvalue()
+            rows += group.num_rows
+            by_hour.update(rows_by_hour(group))
+    return Written(sink.getvalue(), rows, dict(by_hour))
+
+
+def with_minutes(kind: str, pieces: Sequence[Packed]) -> dict[str, Written]:
+    """Seconds (`mains`, `appliance`) and their minutes as Parquet files; `pieces` have no second in common."""
+    rolled = []
+
+    def groups() -> Iterator[Table]:
+        for group in joined(kind, pieces):
+            if group.num_rows:
+                rolled.append(minutes(kind, group))
+                yield group
+
+    seconds = to_parquet(kind, groups())
+    return {kind: seconds, f"{kind}_1m": to_parquet(f"{kind}_1m", [pa.concat_tables(rolled)] if rolled else [])}
 
 
 def from_parquet(kind: str, content: bytes) -> Table:
-    """The rows of a Parquet file; Rejected where it is torn or holds something else."""
+    """All rows of a Parquet file; Rejected where it is torn or holds something else."""
     try:
         table = pq.read_table(pa.BufferReader(content))
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise Rejected(f"no readable Parquet: {' '.join(str(error).split())[:200]}") from error
+        raise Rejected(f"no readable Parquet: {_one_line(error)}") from error
     if not table.schema.equals(SCHEMAS[kind]):
         raise Rejected(f"its columns are not those of {kind}")
     return table
-
-
-class Drain(io.RawIOBase):
-    """A file that is only written to, whose content is taken away piece by piece."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        """Yes."""
-        return True
-
-    def write(self, piece: Any) -> int:
-        """Keep `piece` until it is taken."""
-        self._pieces.append(bytes(piece))
-        return len(self._pieces[-1])
-
-    def take(self) -> bytes:
-        """What has been written since the last time."""
-        taken = b"".join(self._pieces)
-        self._pieces.clear()
-        return taken
-
-
-def as_csv(kind: str, tables: Iterable[Table]) -> Iterator[bytes]:
-    """CSV with a header, sorted by time as the tables are; times like 2026-11-21T04:02:12Z."""
-    yield ",".join(_exported(kind)).encode() + b"\r\n"
-    for table in tables:
-        drain = Drain()
-        pa.csv.write_csv(
-            _by_time(kind, table, text=True),
-            drain,
-            pa.csv.WriteOptions(include_header=False, quoting_style="needed", eol="\r\n"),
-        )
-        yield drain.take()
-
-
-def as_parquet(kind: str, tables: Iterable[Table]) -> Iterator[bytes]:
-    """One Parquet file, a row group for each table."""
-    drain = Drain()
-    writer = pq.ParquetWriter(drain, pa.schema([SCHEMAS[kind].field(n) for n in _exported(kind)]), compression="zstd")
-    for table in tables:
-        writer.write_table(_by_time(kind, table, text=False))
-        yield drain.take()
-    writer.close()
-    yield drain.take()
-
-
-def _exported(kind: str) -> list[str]:
-    names = SCHEMAS[kind].names
-    return ["time", *[name for name in names if name != "time"]]
-
-
-def _by_time(kind: str, table: Table, *, text: bool) -> Table:
-    ordered = table.select(_exported(kind))
-    if "appliance" in ordered.column_names:
-        ordered = ordered.sort_by([("time", "ascending"), ("appliance", "ascending")])
-    if text:
-        ordered = ordered.set_column(
-            0, "time", pc.strftime(ordered["time"].cast(pa.timestamp("s", "UTC")), "%Y-%m-%dT%H:%M:%SZ")
-        )
-    return ordered
 
 
 def _writer(kind: str, sink: io.BytesIO) -> Any:
@@ -264,15 +251,7 @@ def _writer(kind: str, sink: io.BytesIO) -> Any:
     )
 
 
-def _groups(kind: str, table: Table) -> Iterator[Table]:
-    if kind != "appliance" or not table.num_rows:
-        yield table
-        return
-    for name in sorted(set(pc.unique(table["appliance"]).to_pylist())):
-        yield table.filter(pc.equal(table["appliance"], name))
-
-
-def _sorted(table: Table) -> Table:
+def in_order(table: Table) -> Table:
     """Sorted by appliance and time; what is sorted already, as InfluxDB's answers are, costs a look."""
     table = table.combine_chunks()
     at_ms = table["time"].cast(pa.int64())
@@ -287,7 +266,8 @@ def _sorted(table: Table) -> Table:
     return table.sort_by(keys)
 
 
-def _floor(times: Any, step_ms: int) -> Any:
+def floor(times: Any, step_ms: int) -> Any:
+    """Times as the whole milliseconds at which their step begins."""
     at_ms = times.cast(pa.int64())
     return pc.multiply(pc.divide(at_ms, step_ms), step_ms).cast(pa.int64())
 
@@ -306,3 +286,15 @@ def _unescaped(text: str) -> str:
     for character in ", =":
         text = text.replace(f"\\{character}", character)
     return text
+
+
+def _by_appliance(kind: str, table: Table) -> Iterator[Table]:
+    if "appliance" not in SCHEMAS[kind].names:
+        yield table
+        return
+    for name in sorted(set(pc.unique(table["appliance"]).to_pylist())):
+        yield table.filter(pc.equal(table["appliance"], name))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,5 +1,6 @@
 """Which machine a figure was measured on, and what its processes cost."""
 
+import math
 import platform
 import socket
 import time
@@ -30,6 +31,20 @@ def describe() -> dict[str, Any]:
 def own_rss_mib() -> float:
     """This process's resident memory."""
     return round(psutil.Process().memory_info().rss / MIB, 1)
+
+
+def peak_rss_mib() -> float:
+    """The most memory that this process has had resident."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return round(int(line.split()[1]) / 1024, 1)
+    return math.nan
+
+
+def cpu_s(pid: int | None = None) -> float:
+    """The processor time that a process (this one) has taken."""
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from edge.settings import Config
 
 COMMANDS = ["run", "simulate", "ingest", "infer", "persist", "gateway", "config", "status"]
 COMMANDS += ["snapshot", "query", "export"]
-COMMANDS += ["models list", "models verify", "evaluate", "bench pipeline", "bench inference"]
+COMMANDS += ["models list", "models verify", "evaluate", "bench pipeline", "bench inference", "bench history"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -16,7 +16,7 @@ OWNER = {
     "paho": {"edge/adapters/mqtt.py"},
     "redis": {"edge/adapters/streams.py"},
     "onnxruntime": {"edge/adapters/onnx_model.py"},
-    "pyarrow": {"edge/adapters/parquet.py", "edge/adapters/history_tables.py"},
+    "pyarrow": {"edge/adapters/parquet.py", "edge/adapters/history_"},
     "duckdb": {"edge/adapters/duck.py"},
     "matplotlib": {"edge/adapters/plots.py"},
     "influxdb_client": {"edge/adapters/influx.py"},

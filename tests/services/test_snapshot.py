@@ -1,5 +1,6 @@
 """nilm-snapshot on a real Redis and InfluxDB: what is stored is what InfluxDB has, bit for bit, whatever happens."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from edge.errors import ConfigError
 from edge.persist import Outlet
 from edge.settings import Config
 from edge.snapshot import run
+from edge.stack import Stack
+from tests.servers import wait_until
 from tests.services.history import (
     DAY_S,
     HOUR_S,
@@ -176,3 +179,14 @@ def test_seconds_and_minutes_go_when_their_time_has_come(config: Config, streams
     assert "building=home/date=2026-01-05/manifest.json" not in files(config)
     with pytest.raises(ConfigError, match="second_days"):
         run(replace(config, history=replace(config.history, influx_days=9, second_days=5)))
+
+
+def test_nilm_edge_run_snapshots_by_itself(config: Config, influx: Influx, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.stack._FIRST_SNAPSHOT_S", 0.0)
+    fill(influx, "home", [int(time.time()) - 2 * DAY_S])
+    stack = Stack(config, Path(config.data_dir))
+    stack.snapshot_when_due()
+    stack.snapshot_when_due()  # not again: it is at work, and then not due
+    wait_until(lambda: any("manifest.json" in name for name in files(config)), what="a snapshot")
+    stack.stop()
+    assert same(config, influx)
