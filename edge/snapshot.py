@@ -118,7 +118,7 @@ class Snapshot:
         for date in sorted(wanted):
             day = days.get(date) or Day(building, date)
             self._day(day, wanted.pop(date), closed_ms, said)
-            if day.start_ms < newest and day.end_ms <= closed_ms:
+            if not day.is_compact and day.start_ms < newest and day.end_ms <= closed_ms:  # all of it was counted
                 newest = max(newest, day.end_ms)
         while (first_ms := self._stored.first_ms(building, newest, closed_ms)) is not None:
             day = self.folder.load(building, date_of(first_ms))
@@ -149,6 +149,7 @@ class Snapshot:
         """Bring one day up to InfluxDB in these hours: whole once it is closed, by the hour until then."""
         if day.seconds_dropped:
             log.warning("%s %s: its seconds are no longer kept, so a change is left out", day.building, day.date)
+            self._begin(day.building, hours_ms)
             self._settled(day.building, hours_ms)
             return
         whole = day.end_ms <= closed_ms or any(part.hour is None for part in day.parts)
@@ -180,7 +181,9 @@ class Snapshot:
 
     def _files(self, day: Day, kind: str, hour: int | None, pieces: list[Packed], rows: dict[int, int]) -> list[Part]:
         """Write seconds and their minutes, and count them into `rows`; no file for no rows."""
-        written = tables.with_minutes(kind, pieces)
+        had = [part for part in day.of(f"{kind}_1m") if hour in {None, part.hour}]
+        minutes = [content for part in had if (content := self._content(day, part)) is not None]
+        written = tables.with_minutes(kind, pieces, minutes)
         rows |= {(at - day.start_ms) // HOUR_MS: count for at, count in written[kind].by_hour.items()}
         return [self.folder.add(day, name, hour, one.rows, one.content) for name, one in written.items() if one.rows]
 

@@ -32,14 +32,17 @@ _READS = {"SELECT", "EXPLAIN"}
 def build_catalogue(file: Path, folder: SnapshotFolder) -> None:
     """Put a catalogue of the present files at `file`, whole or not at all: whoever has the old one open keeps it."""
     part = file.with_name(file.name + ".part")
+    leftovers = (part, part.with_name(part.name + ".wal"))
     try:
-        part.unlink(missing_ok=True)
+        for leftover in leftovers:  # of a build that was killed
+            leftover.unlink(missing_ok=True)
         with duckdb.connect(str(part), config={"threads": "1"}) as connection:
             for name, query in _views(folder):
                 connection.execute(f"CREATE VIEW {name} AS {query}")
         part.replace(file)
     except (OSError, duckdb.Error) as error:
-        part.unlink(missing_ok=True)
+        for leftover in leftovers:
+            leftover.unlink(missing_ok=True)
         raise Unavailable(f"cannot write {file}: {_first_line(error)}") from error
 
 

@@ -214,8 +214,11 @@ def to_parquet(kind: str, groups: Iterable[Table]) -> Written:
     return Written(sink.getvalue(), rows, dict(by_hour))
 
 
-def with_minutes(kind: str, pieces: Sequence[Packed]) -> dict[str, Written]:
-    """Seconds (`mains`, `appliance`) and their minutes as Parquet files; `pieces` have no second in common."""
+def with_minutes(kind: str, pieces: Sequence[Packed], had: Sequence[bytes] = ()) -> dict[str, Written]:
+    """Seconds (`mains`, `appliance`) and their minutes as Parquet files; `pieces` have no second in common.
+
+    Minutes that `had` files have stay where their seconds are lost.
+    """
     rolled = []
 
     def groups() -> Iterator[Table]:
@@ -225,7 +228,11 @@ def with_minutes(kind: str, pieces: Sequence[Packed]) -> dict[str, Written]:
                 yield group
 
     seconds = to_parquet(kind, groups())
-    return {kind: seconds, f"{kind}_1m": to_parquet(f"{kind}_1m", [pa.concat_tables(rolled)] if rolled else [])}
+    of_minutes = f"{kind}_1m"
+    now = together(of_minutes, rolled)
+    for content in had:
+        now = merged(of_minutes, from_parquet(of_minutes, content), now)
+    return {kind: seconds, of_minutes: to_parquet(of_minutes, [now])}
 
 
 def from_parquet(kind: str, content: bytes) -> Table:

@@ -204,6 +204,16 @@ def test_an_open_catalogue_is_replaced_under_the_reader(ask: Ask, brussels: Conf
         assert list(catalogue.ask("SELECT count(*) FROM mains").rows) == [[4 * 144]]
 
 
+def test_a_killed_build_of_the_catalogue_is_in_nobodys_way(ask: Ask, brussels: Config, streams: Streams) -> None:
+    for name in ("snapshot.duckdb.part", "snapshot.duckdb.part.wal", "snapshot.duckdb"):
+        (Path(brussels.data_dir) / name).write_bytes(b"half of something")
+    code, _, err = ask("query", "SELECT 1")
+    assert (code, "nilm-edge snapshot makes it anew" in err) == (1, True)
+    assert snapshot(brussels, streams, START_S + 85 * DAY_S)["failed"] == []
+    assert ask("query", "SELECT count(*) FROM mains")[0] == 0
+    assert not list(Path(brussels.data_dir).glob("*.part*"))
+
+
 @pytest.mark.parametrize("table", ["mains", "appliance"])
 @pytest.mark.parametrize("resolution", ["1s", "1m", "15m", "1h"])
 def test_exports_are_the_stored_rows(  # noqa: PLR0917

@@ -174,7 +174,10 @@ def test_seconds_and_minutes_go_when_their_time_has_come(config: Config, streams
     tiers = replace(config, history=replace(config.history, influx_days=2, second_days=5, minute_days=8))
     for later, kinds in ((4, 4), (5, 4), (6, 2), (7, 2), (9, 0)):
         snapshot(tiers, streams, START_S + later * DAY_S + SOON_S)
+        if later == 7:
+            ChangedHours(Path(config.data_dir)).note("home", [START_S * 1000], ("snapshot",))
         snapshot(tiers, streams, START_S + later * DAY_S + SOON_S)
+        assert ChangedHours(Path(config.data_dir)).waiting("snapshot") == {}
         assert len([name for name in files(config) if "date=2026-01-05/" in name and "-day-" in name]) == kinds
     assert "building=home/date=2026-01-05/manifest.json" not in files(config)
     with pytest.raises(ConfigError, match="second_days"):

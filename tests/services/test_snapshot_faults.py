@@ -1,5 +1,6 @@
 """nilm-snapshot when something is torn, lost, foreign, full, away or killed."""
 
+import io
 import os
 import subprocess
 import sys
@@ -7,12 +8,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from edge.adapters import files as files_adapter
 from edge.adapters.changed_hours import ChangedHours
 from edge.adapters.influx import Influx
 from edge.adapters.processes import lock
+from edge.adapters.snapshot_folder import SnapshotFolder
 from edge.adapters.streams import Streams
 from edge.config_text import to_toml
 from edge.errors import NilmError
@@ -72,6 +75,40 @@ def test_a_lost_manifest_loses_nothing(
         manifest.write_bytes(content)
     snapshot(config, streams, START_S + later_s)
     assert in_parquet(config, "home") == before
+
+
+@pytest.mark.parametrize("later_s", [4 * HOUR_S, 3 * DAY_S])
+def test_minutes_outlive_their_seconds(config: Config, streams: Streams, influx: Influx, later_s: int) -> None:
+    fill(influx, "home", [*minute_of(0), *minute_of(2)])
+    snapshot(config, streams, START_S + later_s)
+    for kind in ("mains", "appliance"):  # InfluxDB has it no longer
+        influx.query("nilm", f"DELETE FROM {kind} WHERE building = $b", {"b": "home"})
+    place = Path(config.data_dir) / "snapshots" / "building=home" / "date=2026-01-05"
+    before = {file.name: file.read_bytes() for file in place.glob("*_1m-*")}
+    for file in place.glob("appliance-*.parquet"):
+        file.write_bytes(b"torn")
+    fill(influx, "home", [START_S + HOUR_S], seed=4)
+    ChangedHours(Path(config.data_dir)).note("home", [(START_S + HOUR_S) * 1000], ("snapshot",))
+    assert snapshot(config, streams, START_S + later_s)["broken"]
+    snapshot(config, streams, START_S + later_s)
+    (day,) = SnapshotFolder(Path(config.data_dir)).days("home")
+    stored = sum(part.rows for part in day.of("appliance_1m"))
+    assert sum(part.rows for part in day.of("appliance")) == 4
+    assert stored == 4 + sum(pq.read_table(io.BytesIO(old)).num_rows for name, old in before.items() if "appl" in name)
+
+
+def test_a_mended_day_that_goes_on_loses_no_hour(config: Config, streams: Streams, influx: Influx) -> None:
+    fill(influx, "home", [*minute_of(0), *minute_of(2)])
+    snapshot(config, streams, START_S + 4 * HOUR_S)
+    place = Path(config.data_dir) / "snapshots" / "building=home" / "date=2026-01-05"
+    snapshot(config, streams, START_S + DAY_S + SOON_S)
+    (place / "manifest.json").unlink()  # the files of the whole day are found: as if the day were compact and open
+    fill(influx, "home", [START_S + 1], seed=4)
+    fill(influx, "home", minute_of(20))
+    snapshot(config, streams, START_S + 4 * HOUR_S)
+    ChangedHours(Path(config.data_dir)).note("home", [START_S * 1000], ("snapshot",))
+    snapshot(config, streams, START_S + DAY_S + SOON_S)
+    assert same(config, influx)
 
 
 def test_foreign_files_are_left_alone(config: Config, streams: Streams, influx: Influx) -> None:
