@@ -1,7 +1,8 @@
 """Turn a checkpoint into INT8 artifacts and their registry entry, calibrate it, and measure it.
 
-Calibration homes (seeds 800 and up) and the test file are never trained on. The fp32 twins of both graphs go to --fp32
-with a registry of their own; they are for comparison and are not shipped.
+Calibration homes (seeds 800 and up, and days of the shipped home that are not in its file) and the test file are never
+trained on. The fp32 twins of both graphs go to --fp32 with a registry of their own; they are for comparison and are not
+shipped.
 
 examples:
   python scripts/quantize.py --checkpoint build/train/checkpoint.pt --out models
@@ -9,10 +10,7 @@ examples:
 """
 
 import argparse
-import hashlib
-import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +18,12 @@ import pyarrow.parquet
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from network import recipe
-from network.data import Pool, Recording, record
-from network.graphs import Plan, build
+from network import artifact, recipe
+from network.data import CALIBRATION_DAYS, OWN_DAYS, HomePool, Recording, own_days, record
 from network.measure import fit, score
 from network.model import Network
 
-from edge.adapters.onnx_model import OnnxModel, load_models
 from edge.core.metrics import Score, macro_f1
-from edge.core.registry import Appliance
-from edge.errors import ModelError
 
 CALIBRATION_SEEDS = range(800, 824)
 KEPT = ("appliance", "f1", "precision", "recall", "mae_w", "always_zero_mae_w", "ece", "interval_coverage")
@@ -43,23 +37,25 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("models"), help="the models folder (models)")
     parser.add_argument("--fp32", type=Path, default=Path("build/fp32"), help="folder of the fp32 twins (build/fp32)")
     parser.add_argument("--id", default="home13", help="the model's id (home13)")
-    parser.add_argument("--version", default="1", help="the model's version (1)")
+    parser.add_argument("--version", default="2", help="the model's version (2)")
     parser.add_argument("--test", type=Path, help="a home with mains_w and <Appliance>_w at 1 s to measure on")
     arguments = parser.parse_args()
     saved = torch.load(arguments.checkpoint, weights_only=True)
-    network = Network()
+    network = Network(len(recipe.TARGETS))
     network.load_state_dict(saved["network"])
     if not network.scales[0]:
-        pool = Pool(16)
+        pool = HomePool(16, recipe.TARGETS)
         for _ in range(16):
             pool.refresh()
-        network.calibrate(torch.from_numpy(pool.batch(12, 12288)[0]) / 255)
+        network.calibrate(torch.from_numpy(pool.batch(12, 12288, 1)[0]) / 255)
     homes = [record(s, 1.0, all_appliances=True, vary_scale=False) for s in CALIBRATION_SEEDS]
+    homes += own_days(OWN_DAYS + CALIBRATION_DAYS)[OWN_DAYS:]
     training = {
         "steps": saved["progress"]["step"],
         "minutes": round(saved["progress"]["elapsed_s"] / 60, 1),
         "home_days": saved["progress"]["next_seed"] - 1000,
         "seeds": f"1000..{saved['progress']['next_seed'] - 1}",
+        "own_days": f"the shipped home on {OWN_DAYS} days after its file's",
         "calibration_seeds": f"{CALIBRATION_SEEDS.start}..{CALIBRATION_SEEDS.stop - 1}",
         "data": "scripts/simulated_home",
         "licence": "Apache-2.0",
@@ -68,14 +64,13 @@ def main() -> None:
     plan, measured = network.plan(), {}
     facts = {"id": arguments.id, "version": arguments.version, **recipe.as_entry(), "training": training}
     for folder, quantized in ((arguments.fp32, False), (arguments.out, True)):
-        appliances = tuple(_uncalibrated(t) for t in recipe.TARGETS)
-        _write(folder, plan, {**facts, **_entry(appliances, {})}, quantized=quantized)
-        appliances = fit(_load(folder), homes)
-        _write(folder, plan, {**facts, **_entry(appliances, {})}, quantized=quantized)
+        model = artifact.write(folder, plan, facts, artifact.uncalibrated(recipe.TARGETS), {}, quantized=quantized)
+        appliances = fit(model, homes)
+        model = artifact.write(folder, plan, facts, appliances, {}, quantized=quantized)
         if test is not None:
-            measured[quantized] = score(_load(folder), test)
+            measured[quantized] = score(model, test)
             metrics = _summary(measured[quantized], arguments.test.name)
-            _write(folder, plan, {**facts, **_entry(appliances, metrics)}, quantized=quantized)
+            artifact.write(folder, plan, facts, appliances, metrics, quantized=quantized)
     if measured:
         show(measured[True], measured[False])
 
@@ -101,12 +96,6 @@ def show(scores: list[Score], twins: list[Score]) -> None:
     print(f"macro F1 {macro_f1(scores):.3f}, fp32 {macro_f1(twins):.3f}")
 
 
-def _uncalibrated(target: recipe.Target) -> Appliance:
-    return Appliance(
-        **asdict(target), p_gain=1.0, p_offset=0.0, on_level=0.5, off_level=0.4, interval_gain=1.0, interval_tail=0.05
-    )
-
-
 def _summary(scores: list[Score], data: str) -> dict[str, object]:
     rows = [{k: _rounded(getattr(s, k)) for k in KEPT} for s in scores]
     return {"data": data, "macro_f1": round(macro_f1(scores), 4), "appliances": rows}
@@ -114,30 +103,6 @@ def _summary(scores: list[Score], data: str) -> dict[str, object]:
 
 def _rounded(value: object) -> object:
     return round(value, 4) if isinstance(value, float) else value
-
-
-def _entry(appliances: tuple[Appliance, ...], metrics: dict[str, object]) -> dict[str, object]:
-    rows = [{k: v if isinstance(v, str) else round(v, 5) for k, v in asdict(a).items()} for a in appliances]
-    return {"appliances": rows, "metrics": metrics}
-
-
-def _write(folder: Path, plan: Plan, facts: dict[str, object], *, quantized: bool) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    artifacts = {}
-    for kind in ("step", "window"):
-        content = build(plan, step=kind == "step", quantized=quantized)
-        name = f"{facts['id']}-{facts['version']}-{kind}.onnx"
-        (folder / name).write_bytes(content)
-        artifacts[kind] = {"path": name, "sha256": hashlib.sha256(content).hexdigest()}
-    registry = {"models": [{**facts, "artifacts": artifacts}]}
-    (folder / "registry.json").write_text(json.dumps(registry, indent=1) + "\n", encoding="utf-8")
-
-
-def _load(folder: Path) -> OnnxModel:
-    models, disabled = load_models(folder)
-    if disabled:
-        raise ModelError(disabled[0].reason)
-    return models[0]
 
 
 if __name__ == "__main__":

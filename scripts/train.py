@@ -1,11 +1,13 @@
-"""Train the network on simulated homes.
+"""Train the network, on simulated homes or on metered ones.
 
 The last part of the time trains with quantization simulated, so that the INT8 artifact loses nothing. Rerun the same
 command to go on from the checkpoint.
 
 examples:
   python scripts/train.py --minutes 1 --out build/train      # a quick look
-  python scripts/train.py --minutes 40 --out build/train     # what models/ ships, then scripts/quantize.py
+  python scripts/train.py --out build/train                  # what models/ ships, then scripts/quantize.py
+  python scripts/train.py --protocol redd --data DIR --out build/redd
+      # on REDD houses 1, 4, 5, tuned on 3; build/redd is a models folder for `nilm-edge evaluate --models`
 """
 
 import argparse
@@ -13,20 +15,46 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from network import recipe
-from network.data import Pool
+from network import artifact, real, recipe
+from network.data import OWN_DAYS, HomePool, own_days
+from network.measure import fit
 from network.model import Network, loss
+from simulated_home import FIRST_TRAINING_SEED
 
+from edge.errors import NilmError
+
+EVERY_S = 16
+"""The loss looks at one second in so many: neighbours say the same, and the rest need not be reckoned (model.py)."""
+REFRESH_STEPS = 3
 CALIBRATION_CROPS = 12
-SHORT_UNTIL, SHORTER = 0.75, 3
-"""Until that share of the time, crops are so many times shorter: more steps, each richer in runs."""
 EVEN_SHARE, IMPORTANCE = 0.05, (0.5, 4.0)
 """An appliance weighs sqrt(EVEN_SHARE / its share of seconds on), within these limits."""
+MINUTES = {"simulated": 50.0, "redd": 15.0}
+REDD_TRAINED, REDD_TUNED = ("redd_house1", "redd_house4", "redd_house5"), "redd_house3"
+
+
+class Pool(Protocol):
+    """Where crops come from."""
+
+    @property
+    def next_seed(self) -> int:
+        """The simulated home to come."""
+
+    def refresh(self) -> None:
+        """Take in the next simulated home."""
+
+    def on_share(self) -> NDArray[np.float64]:
+        """Each appliance's share of seconds on, (appliance,)."""
+
+    def batch(self, crops: int, length_s: int, every_s: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Inputs (crop, feature, t), watts (crop, appliance, t // every_s)."""
 
 
 @dataclass
@@ -35,80 +63,133 @@ class Progress:
 
     step: int = 0
     elapsed_s: float = 0.0
-    next_seed: int = 0
+    next_seed: int = FIRST_TRAINING_SEED
 
 
-def main() -> None:
+def main() -> int:
     """Parse the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=40, help="time in all, checkpoints included (40)")
-    parser.add_argument("--quantized", type=float, default=0.25, help="last share of it with quantization (0.25)")
+    parser.add_argument("--protocol", choices=tuple(MINUTES), default="simulated", help="what to train on (simulated)")
+    parser.add_argument("--data", type=Path, help="folder of redd_house1.parquet and so on, for --protocol redd")
+    parser.add_argument("--minutes", type=float, help="time in all, checkpoints included (50; redd 15)")
+    parser.add_argument("--quantized", type=float, default=0.14, help="last share of it with quantization (0.14)")
     parser.add_argument("--out", type=Path, default=Path("build/train"), help="folder of the checkpoint (build/train)")
     parser.add_argument("--seed", type=int, default=1, help="of the weights (1)")
-    parser.add_argument("--crops", type=int, default=4, help="crops a step (4)")
+    parser.add_argument("--crops", type=int, default=6, help="crops a step (6)")
     parser.add_argument("--length-s", type=int, default=12288, help="seconds a crop (12288)")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate (0.002)")
     parser.add_argument("--pool", type=int, default=250, help="homes kept to crop from (250)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
     arguments = parser.parse_args()
+    arguments.minutes = arguments.minutes or MINUTES[arguments.protocol]
+    if arguments.protocol == "redd" and not arguments.data:
+        parser.error("--protocol redd needs --data, the folder of the REDD files")
     torch.manual_seed(arguments.seed)
     torch.set_num_threads(arguments.threads)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    train(arguments)
+    try:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        (redd if arguments.protocol == "redd" else simulated)(arguments)
+    except (NilmError, OSError) as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
-def train(arguments: argparse.Namespace) -> None:
-    """Train until the minutes are used up; the checkpoint is written each minute."""
-    path = arguments.out / "checkpoint.pt"
-    network = Network()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=arguments.rate, weight_decay=0.01, betas=(0.9, 0.98))
-    progress = Progress()
-    if path.exists():
-        saved = torch.load(path, weights_only=True)
-        network.load_state_dict(saved["network"])
-        optimizer.load_state_dict(saved["optimizer"])
-        progress = Progress(**saved["progress"])
-        print(f"going on from step {progress.step}")
-    pool = Pool(arguments.pool) if not progress.next_seed else Pool(arguments.pool, progress.next_seed)
-    for _ in range(arguments.pool // 4):
-        pool.refresh()
-    importance = np.clip(np.sqrt(EVEN_SHARE / pool.on_share()), *IMPORTANCE)
-    rows = [[t.on_threshold_w, t.power_scale_w, float(w)] for t, w in zip(recipe.TARGETS, importance, strict=True)]
-    constants = torch.tensor(rows).T[:, :, None]
-    weight = torch.ones(arguments.length_s)
+def simulated(arguments: argparse.Namespace) -> None:
+    """Train what ships on random homes and, a third of the crops, on the shipped home's other days."""
+    trainer = Trainer(arguments, recipe.TARGETS)
+    seed = trainer.progress.next_seed
+    trainer.train(HomePool(arguments.pool, recipe.TARGETS, first_seed=seed, own=own_days(OWN_DAYS)))
+
+
+def redd(arguments: argparse.Namespace) -> None:
+    """Train on REDD houses among simulated ones, fit the constants on the house kept aside, write a models folder."""
+    targets = recipe.REAL_TARGETS
+    homes = [part for name in REDD_TRAINED for part in real.read(arguments.data / f"{name}.parquet", targets)]
+    tuned = real.read(arguments.data / f"{REDD_TUNED}.parquet", targets)
+    trainer = Trainer(arguments, targets)
+    homes_at_hand = HomePool(
+        min(arguments.pool, 120), targets, first_seed=trainer.progress.next_seed, slow_meters=real.SLOW_METERS
+    )
+    trainer.train(real.RealPool(homes, homes_at_hand, arguments.seed))
+    training = {"data": ", ".join(REDD_TRAINED), "tuned_on": REDD_TUNED, "minutes": arguments.minutes}
+    facts = {"id": "redd", "version": "1", **recipe.as_entry(), "training": training}
+    plan = trainer.network.plan()
+    model = artifact.write(arguments.out, plan, facts, artifact.uncalibrated(targets), {}, quantized=True)
+    artifact.write(arguments.out, plan, facts, fit(model, tuned), {}, quantized=True)
+    print(f"nilm-edge evaluate HOUSE.parquet --models {arguments.out}")
+
+
+class Trainer:
+    """A network on its way, and its checkpoint."""
+
+    def __init__(self, arguments: argparse.Namespace, targets: tuple[recipe.Target, ...]) -> None:
+        self._arguments, self._targets = arguments, targets
+        self._path = arguments.out / "checkpoint.pt"
+        self.network, self.progress = Network(len(targets)), Progress()
+        self._optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=arguments.rate, weight_decay=0.01, betas=(0.9, 0.98)
+        )
+        if self._path.exists():
+            saved = torch.load(self._path, weights_only=True)
+            self.network.load_state_dict(saved["network"])
+            self._optimizer.load_state_dict(saved["optimizer"])
+            self.progress = Progress(**saved["progress"])
+            print(f"going on from step {self.progress.step}")
+
+    def train(self, pool: Pool) -> None:
+        """Train until the minutes are used up; the checkpoint is written each minute."""
+        arguments, network, progress = self._arguments, self.network, self.progress
+        for _ in range(arguments.pool // 4):
+            pool.refresh()
+        importance = np.clip(np.sqrt(EVEN_SHARE / np.maximum(pool.on_share(), 1e-6)), *IMPORTANCE)
+        rows = [[t.on_threshold_w, t.power_scale_w, float(w)] for t, w in zip(self._targets, importance, strict=True)]
+        constants = torch.tensor(rows).T[:, :, None]
+        weight = _weights(arguments.length_s)
+        budget_s, saved_s, shown_s, recent = arguments.minutes * 60, progress.elapsed_s, progress.elapsed_s, []
+        began_s = time.monotonic() - progress.elapsed_s
+        while progress.elapsed_s < budget_s:
+            share = progress.elapsed_s / budget_s
+            quantized = share >= 1 - arguments.quantized
+            if quantized and not network.scales[0]:
+                network.calibrate(torch.from_numpy(pool.batch(CALIBRATION_CROPS, arguments.length_s, EVERY_S)[0]) / 255)
+                print(f"step {progress.step}: quantization is simulated from here")
+            for group in self._optimizer.param_groups:
+                group["lr"] = arguments.rate * min(1, (progress.step + 1) / 200) * max(0.01, _decay(share))
+            if progress.step % REFRESH_STEPS == 0:
+                pool.refresh()
+            x, power_w = (torch.from_numpy(part) for part in pool.batch(arguments.crops, arguments.length_s, EVERY_S))
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not quantized):
+                y = network(x / 255, every_s=EVERY_S)
+            value = loss(y.float(), power_w, constants, weight)
+            self._optimizer.zero_grad()
+            value.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            self._optimizer.step()
+            recent.append(float(value.detach()))
+            progress.step += 1
+            progress.elapsed_s, progress.next_seed = time.monotonic() - began_s, pool.next_seed
+            if progress.elapsed_s - shown_s > 20:
+                shown_s = progress.elapsed_s
+                print(f"{shown_s / 60:5.1f} min  step {progress.step}  loss {np.mean(recent):.4f}", flush=True)
+                recent.clear()
+            if progress.elapsed_s - saved_s > 60 or progress.elapsed_s >= budget_s:
+                saved_s = progress.elapsed_s
+                self._save()
+
+    def _save(self) -> None:
+        part = self._path.with_suffix(".part")
+        state = {"network": self.network.state_dict(), "optimizer": self._optimizer.state_dict()}
+        torch.save({**state, "progress": vars(self.progress)}, part)
+        part.replace(self._path)
+
+
+def _weights(length_s: int) -> torch.Tensor:
+    """How much each second of a crop counts: less while the network has not its whole history."""
+    weight = torch.ones(length_s)
     weight[: recipe.HISTORY_S] = 0.5
     weight[: recipe.HISTORY_S // 4] = 0.2
-    budget_s, saved_s, shown_s, recent = arguments.minutes * 60, progress.elapsed_s, progress.elapsed_s, []
-    began_s = time.monotonic() - progress.elapsed_s
-    while progress.elapsed_s < budget_s:
-        share = progress.elapsed_s / budget_s
-        simulated = share >= 1 - arguments.quantized
-        if simulated and not network.scales[0]:
-            network.calibrate(torch.from_numpy(pool.batch(CALIBRATION_CROPS, arguments.length_s)[0]) / 255)
-            print(f"step {progress.step}: quantization is simulated from here")
-        for group in optimizer.param_groups:
-            group["lr"] = arguments.rate * min(1, (progress.step + 1) / 200) * max(0.01, _decay(share))
-        if progress.step % 3 == 0:
-            pool.refresh()
-        length_s = arguments.length_s // (SHORTER if share < SHORT_UNTIL else 1)
-        x, power_w = (torch.from_numpy(part) for part in pool.batch(arguments.crops, length_s))
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not simulated):
-            y = network(x / 255)
-        value = loss(y.float(), power_w, constants, weight[:length_s])
-        optimizer.zero_grad()
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        recent.append(float(value.detach()))
-        progress.step += 1
-        progress.elapsed_s, progress.next_seed = time.monotonic() - began_s, pool.next_seed
-        if progress.elapsed_s - shown_s > 20:
-            shown_s = progress.elapsed_s
-            print(f"{shown_s / 60:5.1f} min  step {progress.step}  loss {np.mean(recent):.4f}", flush=True)
-            recent.clear()
-        if progress.elapsed_s - saved_s > 60 or progress.elapsed_s >= budget_s:
-            saved_s = progress.elapsed_s
-            _save(path, network, optimizer, progress)
+    return weight[EVERY_S - 1 :: EVERY_S]
 
 
 def _decay(share: float) -> float:
@@ -116,12 +197,5 @@ def _decay(share: float) -> float:
     return float(0.5 + 0.5 * np.cos(np.pi * share))
 
 
-def _save(path: Path, network: Network, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
-    part = path.with_suffix(".part")
-    state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "progress": vars(progress)}
-    torch.save(state, part)
-    part.replace(path)
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

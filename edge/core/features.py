@@ -34,9 +34,19 @@ class Encoder:
     def encode_series(self, power_w: FloatArray) -> NDArray[np.uint8]:
         """Inputs uint8 (t, feature) of consecutive seconds (t,); what came before the first is taken to equal it."""
         padded = np.concatenate([np.repeat(power_w[:1], self.memory_s - 1), power_w])
-        now = np.arange(self.memory_s - 1, len(padded))
-        lagged_w = padded[now[:, None] - self.lags_s]
-        return self.encode(power_w, lagged_w, _sliding_least(padded, self.memory_s))
+        first, length = self.memory_s - 1, len(power_w)
+        inputs = np.empty((len(self._sign), length), np.uint8)
+        signals_w: dict[int, FloatArray] = {}
+        for n, lag_s in zip(self._change.tolist(), self.lags_s.tolist(), strict=True):
+            signals_w[n] = power_w - padded[first - lag_s : first - lag_s + length]
+        if len(self._rise):
+            rise_w = power_w - _sliding_least(padded, self.memory_s)
+            signals_w.update(dict.fromkeys(self._rise.tolist(), rise_w))
+        for n in range(len(inputs)):  # a column at a time stays in the cache
+            level = self._sign[n] * signals_w.get(n, power_w) - self._offset_w[n]
+            level /= self._step_w[n]
+            inputs[n] = np.clip(np.rint(level, out=level), 0, 255, out=level)
+        return inputs.T
 
 
 def _sliding_least(values: FloatArray, length: int) -> FloatArray:

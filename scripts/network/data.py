@@ -1,18 +1,26 @@
 """Training data: an ever-changing pool of simulated homes, and crops of them rich in appliance runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from simulated_home import FIRST_TRAINING_SEED, simulate
+from simulated_home import FIRST_TRAINING_SEED, later_days, simulate
 
 from edge.core.features import Encoder
-from network.recipe import TARGETS, preprocessing
+from network.recipe import TARGETS, Target, preprocessing
 
 FIRST_DAY = date(2024, 1, 1)
-SCALE_RANGE = (1.0, 1.6)
-"""Some meters read mains (VA) that much above the circuits (W)."""
+DAY_S = 86_400
+OWN_DAYS = 90
+"""Days of the shipped home, after those of its file, that are in the pool: same machines and people, other days."""
+CALIBRATION_DAYS = 24
+"""As many more, never trained on, to fit constants on."""
+ALL_APPLIANCES = 0.4
+"""Share of training homes that have every appliance."""
+SLOW_METERS, SLOWEST_S = 0.25, 10.0
+"""Share of training homes whose meter reports seldom: each value is repeated until the next."""
 
 
 @dataclass(frozen=True)
@@ -23,63 +31,102 @@ class Recording:
     appliances_w: NDArray[np.float32]
 
 
-def record(seed: int, days: float, *, all_appliances: bool, vary_scale: bool) -> Recording:
+def record(
+    seed: int, days: float, targets: Sequence[Target] = TARGETS, *, all_appliances: bool, vary_scale: bool
+) -> Recording:
     """Simulate a home on a day of the year that follows from its seed."""
     start = FIRST_DAY + timedelta(days=seed * 37 % 730)
     home = simulate(seed, days, start, all_appliances=all_appliances, vary_scale=vary_scale)
-    return Recording(home.mains_w, np.stack([home.appliances[t.name] for t in TARGETS], axis=1))
+    return Recording(home.mains_w, np.stack([home.appliances[t.name] for t in targets], axis=1))
 
 
-class Pool:
-    """The last `size` homes of an endless series of seeds."""
+def own_days(days: int) -> list[Recording]:
+    """Days of the shipped home that follow those of its file, a recording each."""
+    home = later_days(days)
+    mains_w, watts = home.mains_w, np.stack([home.appliances[t.name] for t in TARGETS], axis=1)
+    at = range(0, len(mains_w), DAY_S)
+    return [Recording(mains_w[a : a + DAY_S], watts[a : a + DAY_S]) for a in at]
 
-    def __init__(self, size: int, first_seed: int = FIRST_TRAINING_SEED) -> None:
+
+def slowed(mains_w: NDArray[np.float32], interval_s: float) -> NDArray[np.float32]:
+    """Mains as a meter says them that reports every `interval_s`."""
+    told = np.floor(np.arange(len(mains_w)) / interval_s) * interval_s
+    return mains_w[np.ceil(told).astype(np.intp)]
+
+
+class HomePool:
+    """The last `size` homes of an endless series of seeds, and the shipped home on other days than its file's."""
+
+    def __init__(
+        self,
+        size: int,
+        targets: Sequence[Target],
+        *,
+        first_seed: int = FIRST_TRAINING_SEED,
+        slow_meters: float = SLOW_METERS,
+        own: Sequence[Recording] = (),
+    ) -> None:
+        self.targets, self.next_seed, self.encoder = tuple(targets), first_seed, Encoder(preprocessing())
+        self._size, self._slow_meters = size, slow_meters
         self._random = np.random.default_rng(first_seed)
-        self._encoder = Encoder(preprocessing())
-        self._thresholds_w = np.array([t.on_threshold_w for t in TARGETS], np.float32)
-        self.next_seed, self._size = first_seed, size
-        self._homes: list[Recording] = []
-        self._runs: list[list[NDArray[np.intp]]] = []
+        self._thresholds_w = np.array([t.on_threshold_w for t in targets], np.float32)
+        self._homes: list[_Inputs] = []
+        self._own = [self._prepared(day) for day in own]
 
     def refresh(self) -> None:
         """Simulate the next home; the oldest goes."""
         chosen = np.random.default_rng(self.next_seed)
-        home = record(self.next_seed, 1.0, all_appliances=bool(chosen.random() < 0.4), vary_scale=True)
-        on = home.appliances_w > self._thresholds_w
-        starts = [np.flatnonzero(np.diff(column.astype(np.int8)) > 0) for column in on.T]
-        self._homes.append(home)
-        self._runs.append(starts)
-        if len(self._homes) > self._size:
-            self._homes.pop(0)
-            self._runs.pop(0)
+        everything = bool(chosen.random() < ALL_APPLIANCES)
+        home = record(self.next_seed, 1.0, self.targets, all_appliances=everything, vary_scale=True)
+        if chosen.random() < self._slow_meters:
+            home = Recording(slowed(home.mains_w, chosen.uniform(1.5, SLOWEST_S)), home.appliances_w)
+        self._homes.append(self._prepared(home))
+        self._homes = self._homes[-self._size :]
         self.next_seed += 1
+
+    def _prepared(self, home: Recording) -> "_Inputs":
+        on = home.appliances_w >= self._thresholds_w
+        starts = [np.flatnonzero(np.diff(column.astype(np.int8)) > 0) for column in on.T]
+        return _Inputs(home, self.encoder.encode_series(home.mains_w).T, starts)
 
     def on_share(self) -> NDArray[np.float64]:
         """Each appliance's share of seconds on, (appliance,)."""
-        shares = np.array([(h.appliances_w > self._thresholds_w).mean(axis=0) for h in self._homes])
+        shares = np.array([(h.home.appliances_w >= self._thresholds_w).mean(axis=0) for h in self._homes])
         mean: NDArray[np.float64] = shares.mean(axis=0)
         return mean
 
-    def batch(self, crops: int, length_s: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Inputs (crop, feature, t) from empty history, watts (crop, appliance, t); two crops of three hold a run."""
+    def batch(self, crops: int, length_s: int, every_s: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Inputs (crop, feature, t), watts (crop, appliance, t // every_s) of each block's last second.
+
+        Two crops of three hold a run; the last third of them is of the shipped home, where the pool has it.
+        """
         inputs, targets = [], []
         for n in range(crops):
-            home, at = self._place(length_s, seek_run=n % 3 > 0)
-            part = slice(at, at + length_s)
-            inputs.append(self._encoder.encode_series(home.mains_w[part]).T)
-            targets.append(home.appliances_w[part].T)
+            homes = self._own if self._own and 3 * n >= 2 * crops else self._homes
+            chosen, at = self._place(homes, length_s, seek_run=n % 3 > 0)
+            inputs.append(chosen.x[:, at : at + length_s])
+            targets.append(chosen.home.appliances_w[at + every_s - 1 : at + length_s : every_s].T)
         return np.stack(inputs), np.stack(targets)
 
-    def _place(self, length_s: int, *, seek_run: bool) -> tuple[Recording, int]:
+    def _place(self, homes: Sequence["_Inputs"], length_s: int, *, seek_run: bool) -> tuple["_Inputs", int]:
         random = self._random
-        while seek_run:
-            appliance = int(random.integers(len(TARGETS)))
-            having = [n for n, runs in enumerate(self._runs) if len(runs[appliance])]
-            if not having:
-                continue
-            n = int(random.choice(having))
-            run = int(random.choice(self._runs[n][appliance]))
-            latest = len(self._homes[n].mains_w) - length_s
-            return self._homes[n], int(np.clip(run - random.integers(length_s), 0, latest))
-        home = self._homes[int(random.integers(len(self._homes)))]
-        return home, int(random.integers(len(home.mains_w) - length_s + 1))
+        chosen = homes[int(random.integers(len(homes)))]
+        latest = len(chosen.home.mains_w) - length_s
+        having: list[_Inputs] = []
+        while seek_run and not having:
+            appliance = int(random.integers(len(self.targets)))
+            having = [h for h in homes if len(h.starts[appliance])]
+        if having:
+            chosen = having[int(random.integers(len(having)))]
+            run = int(random.choice(chosen.starts[appliance]))
+            return chosen, int(np.clip(run - random.integers(length_s), 0, latest))
+        return chosen, int(random.integers(latest + 1))
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """A home, its inputs (feature, t), and where each appliance starts."""
+
+    home: Recording
+    x: NDArray[np.uint8]
+    starts: list[NDArray[np.intp]]

@@ -10,7 +10,7 @@ from edge.adapters.onnx_model import OnnxModel
 from edge.core.disaggregator import Disaggregator
 from edge.core.features import Encoder
 from edge.core.hysteresis import Rule, State, sweep
-from edge.core.metrics import Score, Tally, rates_of
+from edge.core.metrics import SLACK_W, Score, Tally, rates_of
 from edge.core.physics import Decoder
 from edge.core.registry import Appliance
 from network.data import Recording
@@ -19,6 +19,9 @@ LEVELS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
 OFF_SHARE = 0.75
 """The off level is that share of the on level."""
 COVERAGE = 0.9
+TAILS = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+"""The first of these interval tails with which some width covers enough is taken."""
+WIDEST, HALVINGS = 100.0, 14
 NEWTON_STEPS = 25
 
 
@@ -56,11 +59,33 @@ def _fit(appliance: Appliance, heads: list[NDArray[np.float32]], truth_w: list[N
         on = np.concatenate([_on(choice, y) for y in heads])
         choices.append((rates_of(on, true)[0], choice, on))
     _, best, on = max(choices, key=lambda c: c[0])
-    both = on & true
-    power = np.maximum(np.concatenate([y[:, 1:4] for y in heads])[both].astype(np.float64), 0) * best.power_scale_w
-    error_w = all_w[both] - power[:, 0]
-    needed = np.where(error_w < 0, -error_w / (power[:, 1] + 1e-3), error_w / (power[:, 2] + 1e-3))
-    return replace(best, interval_gain=float(np.quantile(needed, COVERAGE)) if len(needed) else 1.0)
+    either = on | true
+    return _widened(best, np.concatenate(heads)[either], on[either], all_w[either])
+
+
+def _widened(
+    appliance: Appliance, heads: NDArray[np.float32], on: NDArray[np.bool_], true_w: NDArray[np.float32]
+) -> Appliance:
+    """The appliance with intervals that hold the truth of COVERAGE of these seconds, by bisection over their width."""
+    for tail in TAILS:
+        low, high = 0.0, WIDEST
+        appliance = replace(appliance, interval_tail=tail, interval_gain=high)
+        if _covered(appliance, heads, on, true_w) >= COVERAGE:
+            for _ in range(HALVINGS):
+                middle = (low + high) / 2
+                enough = _covered(replace(appliance, interval_gain=middle), heads, on, true_w) >= COVERAGE
+                low, high = (low, middle) if enough else (middle, high)
+            return replace(appliance, interval_gain=high)
+    return replace(appliance, interval_gain=1.0)
+
+
+def _covered(
+    appliance: Appliance, heads: NDArray[np.float32], on: NDArray[np.bool_], true_w: NDArray[np.float32]
+) -> float:
+    decoder = Decoder([appliance])
+    values = decoder.values(heads, decoder.p_on(heads), on[:, None])[:, 0]
+    inside = (true_w >= values["low_w"] - SLACK_W) & (true_w <= values["high_w"] + SLACK_W)
+    return float(inside.mean()) if len(inside) else 1.0
 
 
 def _on(appliance: Appliance, heads: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -15,13 +15,13 @@ HEADROOM_QUANTILE = 0.9999
 class Network(nn.Module):  # type: ignore[misc]
     """Inputs (b, feature, t), 0..1 -> outputs (b, 4 * appliance, t), each second from itself and the past alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, appliances: int) -> None:
         super().__init__()
         features, width = len(recipe.preprocessing().features), recipe.CHANNELS
         self.stem = nn.Conv1d(features, width, 1)
         self.body = nn.ModuleList(nn.Conv1d(width, width, recipe.KERNEL, dilation=d) for d in recipe.DILATIONS_S)
         self.hidden = nn.Conv1d(width, recipe.HIDDEN, 1)
-        self.out = nn.Conv1d(recipe.HIDDEN, 4 * len(recipe.TARGETS), 1)
+        self.out = nn.Conv1d(recipe.HIDDEN, 4 * appliances, 1)
         layers = len(recipe.DILATIONS_S)
         self.register_buffer("scales", torch.zeros(2 + 2 * layers))
         """Steps of the 8-bit activations: stem, then branch and sum of each layer, then hidden; 0 is not quantized."""
@@ -34,18 +34,26 @@ class Network(nn.Module):  # type: ignore[misc]
             nn.init.zeros_(conv.bias)
         with torch.no_grad():
             self.out.bias.fill_(0.5)
-            self.out.bias[: len(recipe.TARGETS)] = -3.0
+            self.out.bias[:appliances] = -3.0
 
-    def forward(self, x: Tensor, seen: list[Tensor] | None = None) -> Tensor:
-        """Outputs; the values that are quantized in the artifact are appended to `seen` where it is given."""
+    def forward(self, x: Tensor, seen: list[Tensor] | None = None, every_s: int = 1) -> Tensor:
+        """Outputs; the values that are quantized in the artifact are appended to `seen` where it is given.
+
+        With `every_s` (a power of two, t a multiple of it) only those of seconds every_s - 1, 2 * every_s - 1, …: the
+        same numbers at a fraction of the work, since a layer reckons only the seconds that a later one looks at.
+        """
         keep = seen.append if seen is not None else _ignore
         h = functional.relu(self._conv(self.stem, x))
         keep(h)
         h = self._grid(h, 0)
+        apart_s = 1
         for n, conv in enumerate(self.body):
-            branch = self._conv(conv, functional.pad(h, (2 * conv.dilation[0], 0)))
+            reach, stride = conv.dilation[0] // apart_s, 1
+            if apart_s < every_s and apart_s == conv.dilation[0]:
+                stride, apart_s = 2, 2 * apart_s
+            branch = self._conv(conv, functional.pad(h, (2 * reach - stride + 1, 0)), dilation=reach, stride=stride)
             keep(branch)
-            h = functional.relu(h + self._grid(branch, 1 + 2 * n, zero=MIDDLE))
+            h = functional.relu(h[..., stride - 1 :: stride] + self._grid(branch, 1 + 2 * n, zero=MIDDLE))
             keep(h)
             h = self._grid(h, 2 + 2 * n)
         h = functional.relu(self._conv(self.hidden, h))
@@ -75,30 +83,32 @@ class Network(nn.Module):  # type: ignore[misc]
             return values
         return torch.fake_quantize_per_tensor_affine(values, float(self.scales[n]), zero, 0, 255)
 
-    def _conv(self, conv: nn.Conv1d, x: Tensor) -> Tensor:
+    def _conv(self, conv: nn.Conv1d, x: Tensor, *, dilation: int = 1, stride: int = 1) -> Tensor:
         weight = conv.weight
         if self.scales[0]:
             steps = weight.detach().abs().amax(dim=(1, 2)).clamp_min(1e-6) / WEIGHT_LIMIT
             zeros = torch.zeros(len(weight), dtype=torch.int32)
             weight = torch.fake_quantize_per_channel_affine(weight, steps, zeros, 0, -WEIGHT_LIMIT, WEIGHT_LIMIT)
-        return functional.conv1d(x, weight, conv.bias, dilation=conv.dilation)
+        return functional.conv1d(x, weight, conv.bias, dilation=dilation, stride=stride)
 
 
 def loss(y: Tensor, power_w: Tensor, constants: Tensor, weight: Tensor) -> Tensor:
     """Cross entropy of on, absolute error of power while on, and pinball losses at 5 and 95 % for the interval.
 
-    y (b, 4 * appliance, t), power_w (b, appliance, t), weight (t,), constants (3, appliance, 1): on-threshold,
-    unit of the power head, and the appliance's weight.
+    y (b, 4 * appliance, t), power_w (b, appliance, t; NaN is not known and counts nothing), weight (t,),
+    constants (3, appliance, 1): on-threshold, unit of the power head, and the appliance's weight.
     """
     logit, power, below, above = y.chunk(4, dim=1)
+    known = torch.isfinite(power_w).float()
+    power_w = power_w.nan_to_num()
     thresholds_w, scales_w, importance = constants
-    on = (power_w > thresholds_w).float()
+    on = (power_w >= thresholds_w).float()
     share = power_w / scales_w
     entropy = functional.binary_cross_entropy_with_logits(logit, on, reduction="none")
     error = share - power
     fixed = error.detach()
     outside = _pinball(-fixed - below) + _pinball(fixed - above)
-    total = (entropy + on * (3 * error.abs() + outside)) * importance * (weight / weight.mean())
+    total = (entropy + on * (3 * error.abs() + outside)) * importance * (weight / weight.mean()) * known
     return total.mean() * len(importance)
 
 

@@ -39,6 +39,9 @@ TARGETS = (
     Target("Kettle", 1000, 2200, 5, 5),
 )
 
+REAL_TARGETS = tuple(t for t in TARGETS if t.name in ("Fridge", "Microwave", "Dishwasher"))
+"""What is labelled in enough real homes to train on."""
+
 
 def preprocessing() -> Preprocessing:
     """Mains in six bands of falling resolution, export, changes over four lags both ways, the rise over the least."""

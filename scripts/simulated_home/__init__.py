@@ -1,7 +1,7 @@
 """Random homes at one sample a second: appliances by their physics and their household's habits."""
 
 from .home import FIRST_TRAINING_SEED, OWNED, Home, simulate
-from .shipped import SHIPPED_DAYS, SHIPPED_SEED, SHIPPED_START, shipped
+from .shipped import SHIPPED_DAYS, SHIPPED_SEED, SHIPPED_START, later_days, shipped
 
 __all__ = [
     "FIRST_TRAINING_SEED",
@@ -10,6 +10,7 @@ __all__ = [
     "SHIPPED_SEED",
     "SHIPPED_START",
     "Home",
+    "later_days",
     "shipped",
     "simulate",
 ]

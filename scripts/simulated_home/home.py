@@ -61,7 +61,7 @@ def simulate(
 ) -> Home:
     """The home of this seed from `start` (UTC) for `days`; a longer simulation begins with the shorter one.
 
-    `vary_scale` makes the mains read 1.0 to 1.6 times the circuits in one home of five, as some real meters do.
+    `vary_scale` makes the mains read 1.0 to 1.6 times the circuits in a third of homes, as some real meters do.
     """
     begin = start if isinstance(start, datetime) else datetime(start.year, start.month, start.day)  # noqa: DTZ001
     begin = begin.replace(tzinfo=UTC) if begin.tzinfo is None else begin.astimezone(UTC)
@@ -71,7 +71,7 @@ def simulate(
     house = Household(seed, midnight.date(), -(-(skipped_s + length_s) // DAY_S))
     dice = Dice(seed, "home")
     owned = frozenset(name for name, share in OWNED.items() if dice.chance(share) or all_appliances)
-    mains_scale = dice.between(1.0, 1.6) if dice.chance(0.2) and vary_scale else 1.0
+    mains_scale = dice.between(1.0, 1.6) if dice.chance(0.35) and vary_scale else 1.0
     loads = _appliances(house)
     rest = background(house)
     used = [loads[name] for name in OWNED if name in owned] + [rest]

@@ -76,7 +76,7 @@ class Household:
     def __post_init__(self) -> None:
         dice = Dice(self.seed, "household")
         self.members = dice.pick((1, 2, 2, 3, 4, 4, 5))
-        self.nominal_v = dice.pick((230.0, 230.0, 230.0, 120.0))
+        self.nominal_v = dice.pick((230.0, 230.0, 120.0))
         self._out_share = dice.pick((0.9, 0.9, 0.6, 0.4, 0.1))
         self._wake_h = dice.near(6.6, 0.10)
         self._awake_h = dice.near(16.2, 0.04)

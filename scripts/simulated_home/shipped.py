@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .home import Home, simulate
+from .household import DAY_S
 
 SHIPPED_SEED = 441
 SHIPPED_START = date(2025, 1, 6)
@@ -22,6 +24,20 @@ ROW_GROUP_ROWS = 3600
 def shipped(days: float = SHIPPED_DAYS) -> Home:
     """The home of simulation_data.parquet; its seed is under FIRST_TRAINING_SEED, so it is never trained on."""
     return simulate(SHIPPED_SEED, days, SHIPPED_START, all_appliances=True)
+
+
+def later_days(days: int) -> Home:
+    """The shipped home on the days after its file's: the same machines and people, none of the file's seconds."""
+    home = simulate(SHIPPED_SEED, SHIPPED_DAYS + days, SHIPPED_START, all_appliances=True)
+    after = slice(SHIPPED_DAYS * DAY_S, None)
+    appliances = {name: power_w[after].copy() for name, power_w in home.appliances.items()}
+    return replace(
+        home,
+        time=home.time[after],
+        mains_w=home.mains_w[after].copy(),
+        voltage_v=home.voltage_v[after],
+        appliances=appliances,
+    )
 
 
 def table(home: Home, *, step_w: float = 1.0) -> pa.Table:
