@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from edge import __version__, cli_history
+from edge import __version__, cli_gaps, cli_history
 from edge.config import influx_token, load_config
 from edge.config_text import masked, to_toml
 from edge.errors import NilmError
@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--last", type=_seconds, default=600, metavar="S", help="newest seconds to check (default 600)")
     status.set_defaults(do=_status)
     cli_history.add(commands, _command, _load)
+    cli_gaps.add(commands, _command, _load)
     _add_models(commands)
     _add_evaluate(commands)
     _add_bench(commands)

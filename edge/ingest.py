@@ -1,5 +1,6 @@
 """nilm-ingest: meters' messages become samples on the 1 s grid; acknowledged only after Redis has them."""
 
+import os
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from edge.adapters.mqtt import Listener, Message, matches
 from edge.adapters.streams import Streams
 from edge.core.grid import Grid
+from edge.core.presence import State, Watch
 from edge.core.sample import NO_FLAGS, Flags, Sample
 from edge.errors import BadReading, ConfigError, Unavailable
 from edge.meters import FAMILIES
@@ -14,6 +16,7 @@ from edge.settings import Config, Meter
 from edge.unit import Unit, now_ms
 
 _BATCH = 500
+_QUIET_S = 10
 _CLOCK_IS_SET_MS = 1_735_689_600_000
 """2025-01-01: before it our own clock was never set, and nothing can be said about the future."""
 
@@ -58,6 +61,10 @@ class Intake:
         self._losses = 0
         self.lag_ms = 0
         self._received: deque[_Received] = deque()
+        self._watch = Watch(
+            {meter.building: (max(meter.hold_s, _QUIET_S) + 2) * 1000 for meter in config.meters}, _monotonic_ms()
+        )
+        self._knows_its_past = False
         self._grids = {meter.topic: Grid(meter.hold_s, meter.hold_after_s) for meter in config.meters}
 
     def turn(self, timeout_s: float = 0.1) -> None:
@@ -72,11 +79,13 @@ class Intake:
         self._hold()
         while self._received:
             self._store([self._received[i] for i in range(min(_BATCH, len(self._received)))])
+        self._remember()
 
     def lost_touch(self) -> None:
         """Hold no value until a meter is heard again: its real samples may be on their way."""
         for grid in self._grids.values():
             grid.lost_touch()
+        self._watch.lost_touch(_monotonic_ms())
 
     def waiting(self) -> int:
         """How many messages are received and not stored yet."""
@@ -131,9 +140,25 @@ class Intake:
                 self._streams.count(received.building, received.fault)
             if received.samples:
                 self.lag_ms = now_ms() - received.samples[-1].at_ms
+            if received.fault in {"malformed", "future"}:
+                self._watch.refused(received.building, _monotonic_ms())
+            elif received.message and received.samples:
+                self._watch.heard(received.building, _monotonic_ms())
             if received.message:
                 self._listener.acknowledge(received.message)
             self._received.popleft()
+
+    def _remember(self) -> None:
+        """Note what explains a missing second later: that we were down, that a meter fell silent or is heard again."""
+        if not self._knows_its_past:
+            before = self._streams.services().get("ingest", {})
+            if before and before.get("pid") != os.getpid():
+                for building in sorted({meter.building for meter in self._config.meters}):
+                    self._streams.add_event(building, State.DOWN, before["beat_ms"])
+            self._knows_its_past = True
+        for change in self._watch.changes(self._listener.connected, _monotonic_ms()):
+            self._streams.add_event(change.building, change.state, now_ms() - change.ago_ms)
+            self._watch.told(change)
 
 
 def _monotonic_ms() -> int:

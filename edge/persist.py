@@ -4,12 +4,13 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+from edge.adapters.changed_hours import PREDICT, ChangedHours
 from edge.adapters.files import write_whole
 from edge.adapters.influx import Influx
 from edge.adapters.streams import OutboxEntry, Streams
 from edge.config import influx_token
 from edge.core.line_protocol import sample_line, tick_lines
-from edge.core.sample import Sample
+from edge.core.sample import Flags, Sample
 from edge.errors import Rejected, Unavailable
 from edge.settings import Config
 from edge.unit import Unit, now_ms
@@ -41,6 +42,7 @@ class Outlet:
         self._rejected_dir = Path(config.data_dir) / "rejected"
         self._streams = streams
         self._influx = influx
+        self._changed = ChangedHours(Path(config.data_dir))
         self._prepared = False
         self.persisted = 0
         self.rejected = 0
@@ -67,6 +69,7 @@ class Outlet:
             waiting = self._streams.read_outbox(oldest, _BATCH, timeout_s)
         for building, entries in waiting.items():
             self._write(entries)
+            self._changed.note(building, _late_ms(entries), (PREDICT,))
             self._streams.remove_from_outbox(building, entries[-1].id)
             self.persisted += len(entries)
             self.lag_ms = now_ms() - entries[-1].content.at_ms
@@ -91,3 +94,9 @@ class Outlet:
         write_whole(self._rejected_dir / f"{time.time_ns()}.lp", content.encode())
         self.rejected += 1
         self.status = f"InfluxDB refused a batch, set aside in {self._rejected_dir}"
+
+
+def _late_ms(entries: list[OutboxEntry]) -> list[int]:
+    """The samples that inference has not seen in their place."""
+    samples = [entry.content for entry in entries if isinstance(entry.content, Sample)]
+    return [sample.at_ms for sample in samples if sample.flags & Flags.LATE]

@@ -142,6 +142,7 @@ def _show(stack: Stack, stop: Callable[[], bool]) -> None:
     while not stop():
         stack.supervise()
         stack.snapshot_when_due()
+        stack.backfill_when_due()
         if time.monotonic() >= next_line_s:
             next_line_s += 1.0
             try:

@@ -92,6 +92,17 @@ class Infer:
 
 
 @dataclass(frozen=True, slots=True)
+class Backfill:
+    """Making up for what was missed."""
+
+    every_h: float = setting(2.0, "Hours between two runs under nilm-edge run. 0: only when asked.", low=0, high=168)
+    days_back: int = setting(7, "Days in which seconds without predictions are looked for.", low=1, high=31)
+    max_gap_h: int = setting(
+        48, "Hours in a row that get their predictions by themselves; more is left to a person.", low=1, high=744
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """The web page and API."""
 
@@ -146,6 +157,7 @@ class Config:
     influx: Influx = field(default_factory=Influx)
     ingest: Ingest = field(default_factory=Ingest)
     infer: Infer = field(default_factory=Infer)
+    backfill: Backfill = field(default_factory=Backfill)
     gateway: Gateway = field(default_factory=Gateway)
     history: History = field(default_factory=History)
     simulator: Simulator = field(default_factory=Simulator)

@@ -12,6 +12,7 @@ from edge.adapters.influx import Influx
 from edge.adapters.mqtt import broker_answers
 from edge.adapters.processes import Child, free_port
 from edge.adapters.streams import Streams
+from edge.backfill_queue import BackfillQueue
 from edge.config import influx_token, without_settings
 from edge.config_text import to_toml
 from edge.errors import ConfigError, NilmError, Unavailable
@@ -22,6 +23,7 @@ _RESTART_S = (0.0, 0.2, 1.0, 5.0)
 _STEADY_S = 10.0
 _START_TIMEOUT_S = 30.0
 _FIRST_SNAPSHOT_S, _SNAPSHOT_EVERY_S = 60.0, 3600.0
+_FIRST_BACKFILL_S = 120.0
 _log = logging.getLogger("nilm.run")
 
 
@@ -43,6 +45,9 @@ class Stack:
         self._restarts: dict[str, tuple[int, float]] = {}
         self._snapshot = self._child("snapshot")
         self._snapshot_due_s = time.monotonic() + _FIRST_SNAPSHOT_S
+        self._backfill = self._child("backfill", "--auto")
+        self._backfill_due_s = time.monotonic() + _FIRST_BACKFILL_S
+        self._asked = BackfillQueue(data_dir)
 
     def start_servers(self) -> None:
         """Start the servers and wait until each answers; StartFailed with the last words of one that does not."""
@@ -65,6 +70,13 @@ class Stack:
         if time.monotonic() >= self._snapshot_due_s and not self._snapshot.running():
             self._snapshot_due_s = time.monotonic() + _SNAPSHOT_EVERY_S
             self._snapshot.start()
+
+    def backfill_when_due(self) -> None:
+        """Every `backfill.every_h` hours, soon after the start, and whenever it is asked for."""
+        due = self.config.backfill.every_h and time.monotonic() >= self._backfill_due_s
+        if (due or self._asked.waits()) and not self._backfill.running():
+            self._backfill_due_s = time.monotonic() + max(self.config.backfill.every_h * 3600, _FIRST_BACKFILL_S)
+            self._backfill.start()
 
     def supervise(self) -> None:
         """Start again whatever has ended: at once at first, with growing pauses if it keeps ending."""
@@ -90,7 +102,7 @@ class Stack:
 
     def stop(self) -> None:
         """Stop the services, then the servers; nothing is left after 5 s."""
-        for children in ([*self.services, self._snapshot], self.servers):
+        for children in ([*self.services, self._snapshot, self._backfill], self.servers):
             for child in children:
                 child.terminate()
             end_s = time.monotonic() + 2.2

@@ -5,7 +5,7 @@ from flask import Flask
 from edge.adapters.influx import Influx
 from edge.adapters.streams import Streams
 from edge.settings import Config
-from gateway import access, analytics, assets, export, health, live, models, problems, replies, security
+from gateway import access, analytics, assets, export, gaps, health, live, models, problems, replies, security
 from gateway.hub import Hub
 from gateway.parts import Parts, install
 
@@ -17,7 +17,7 @@ def create_app(config: Config, streams: Streams, influx: Influx, hub: Hub | None
         hub.start()
     app = Flask("gateway", static_folder=None)
     install(app, Parts(config, streams, influx, hub))
-    for pages in (health.pages, models.pages, analytics.pages, export.pages, live.pages, assets.pages):
+    for pages in (health.pages, models.pages, analytics.pages, export.pages, gaps.pages, live.pages, assets.pages):
         app.register_blueprint(pages)
     access.enforce(app)
     problems.install(app)

@@ -82,6 +82,16 @@ def check_known(query: Query, known: set[str]) -> None:
             raise bad(name, f"{name} is given {len(values)} times; give it once.", 400)
 
 
+def whole_number(query: Query, name: str, default: int, most: int) -> int:
+    """A parameter that is a whole number from 1 to `most`."""
+    text = _optional(query, name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
+        raise bad(name, f"{name} is a whole number from 1 to {most}.")
+    return int(text)
+
+
 def _wanted(query: Query, known: set[str], max_points: int) -> Wanted:
     check_known(query, known)
     building = building_of(query)

@@ -11,6 +11,8 @@ from edge.errors import Unavailable
 HOUR_MS = 3_600_000
 READERS = ("snapshot", "sync")
 """Who must look at a changed hour again; each clears its own note."""
+PREDICT = "predict"
+"""The reader of hours whose predictions are of other mains; it then notes them for READERS."""
 _BUILDING = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -25,11 +27,16 @@ class ChangedHours:
         self._folder = data_dir / "changed"
 
     def note(self, building: str, times_ms: Iterable[int], readers: Iterable[str] = READERS) -> None:
-        """Note the hours that hold `times_ms`; durable on return. Unavailable where the disk refuses."""
+        """Note the hours that hold `times_ms`; durable on return, and free where a note is there already.
+
+        Unavailable where the disk refuses.
+        """
         hours_ms = sorted({at_ms - at_ms % HOUR_MS for at_ms in times_ms})
         for reader in readers:
             for hour_ms in hours_ms:
-                write_whole(self._place(reader, building) / str(hour_ms), b"")
+                note = self._place(reader, building) / str(hour_ms)
+                if not note.exists():  # cleared from now on, it is cleared before the hour is read
+                    write_whole(note, b"")
 
     def waiting(self, reader: str) -> dict[str, list[int]]:
         """The hours noted for a reader, oldest first, by building."""

@@ -88,6 +88,11 @@ class Table:
         time_ms: NDArray[np.int64] = values.cast(pa.int64()).to_numpy()
         return time_ms
 
+    def names_no_zone(self, column: str) -> bool:
+        """Whether a column is of timestamps that may be of any time zone."""
+        kind = self._types[column]
+        return bool(pa.types.is_timestamp(kind)) and kind.tz is None
+
     def groups(self, column: str) -> NDArray[np.int64]:
         """A column of anything as numbers: the same value, the same number."""
         if pa.types.is_nested(self._types[column]):

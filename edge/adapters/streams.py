@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from edge.core.prediction import Column, PredictionTable, Tick
 
 _HERE = Path(__file__).parent
+_EVENTS = 5000
 _LOOK = 5000
 """Outbox entries that are looked through at a time."""
 
@@ -205,6 +206,17 @@ class Streams:
             return {
                 name.decode(): int(value) for name, value in self._redis.hgetall(_key(building, "counters")).items()
             }
+
+    def add_event(self, building: str, state: str, at_ms: int) -> None:
+        """Remember that a building's meter is in another state since `at_ms`; of some 5,000 changes."""
+        with _available():
+            self._redis.xadd(_key(building, "events"), {"at_ms": at_ms, "state": state}, maxlen=_EVENTS)
+
+    def events(self, building: str) -> list[tuple[int, str]]:
+        """Since when a building's meter was in which state, as it was told."""
+        with _available():
+            entries = self._redis.xrange(_key(building, "events"))
+        return [(int(fields[b"at_ms"]), fields[b"state"].decode()) for _, fields in entries]
 
     def beat(self, service: str, state: Mapping[str, Any]) -> None:
         """Say how `service` is; `state` must be JSON."""

@@ -25,6 +25,8 @@ class Flags(IntFlag):
     """Stamped by arrival, since the meter sent no time that could be trusted."""
     LATE = 4
     """Arrived after a newer second: in the database, not in the window."""
+    ESTIMATED = 8
+    """Worked out from an energy counter: the energy is right, its course within the gap is not known."""
 
 
 NO_FLAGS = Flags(0)
