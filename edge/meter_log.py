@@ -149,7 +149,7 @@ def _lines(reader: "Iterator[list[str]]", rows: _Rows) -> Iterator[tuple[int, li
 
 
 def _newest_first(file: Path, time_at: int, mark: str) -> bool:
-    """Whether the first two rows go back in time: then the whole log does."""
+    """Whether the first rows go back in time: then the whole log does."""
     found: list[int | datetime] = []
     with file.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
         stream.readline()
@@ -162,7 +162,8 @@ def _newest_first(file: Path, time_at: int, mark: str) -> bool:
                 return False
             found.append(time)
     falls = sum(later < earlier for earlier, later in itertools.pairwise(found))  # type: ignore[operator]
-    return falls * 2 > len(found)
+    rises = sum(later > earlier for earlier, later in itertools.pairwise(found))  # type: ignore[operator]
+    return falls > rises
 
 
 def _read_parquet(file: Path, rows: _Rows) -> bool:
