@@ -34,3 +34,15 @@ def test_a_half_written_note_is_no_note(tmp_path: Path) -> None:
     changed.note("home", [0], ["sync"])
     (tmp_path / "changed" / "sync" / "home" / "3600000.part").write_bytes(b"")
     assert changed.waiting("sync") == {"home": [0]}
+
+
+def test_a_note_that_is_there_is_not_written_again(tmp_path: Path) -> None:
+    changed = ChangedHours(tmp_path)
+    changed.note("home", [5], ["predict"])
+    file = tmp_path / "changed" / "predict" / "home" / "0"
+    before = file.stat().st_mtime_ns
+    changed.note("home", [7], ["predict"])
+    assert file.stat().st_mtime_ns == before
+    changed.clear("predict", "home", 0)
+    changed.note("home", [7], ["predict"])
+    assert changed.waiting("predict") == {"home": [0]}

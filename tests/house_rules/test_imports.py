@@ -79,7 +79,18 @@ def test_services_are_imported_by_nobody_below_them(file: Path) -> None:
     if file.parent.name in {"core", "adapters", "meters"}:
         services = {
             f"edge.{name}"
-            for name in ("ingest", "infer", "persist", "snapshot", "simulate", "run", "stack", "cli", "status")
+            for name in (
+                "ingest",
+                "infer",
+                "persist",
+                "snapshot",
+                "backfill",
+                "simulate",
+                "run",
+                "stack",
+                "cli",
+                "status",
+            )
         }
         assert not _imports(file) & services
 

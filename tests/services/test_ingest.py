@@ -12,6 +12,7 @@ from edge.adapters.streams import Streams
 from edge.core.sample import Flags
 from edge.ingest import Intake
 from edge.settings import Config
+from edge.unit import now_ms
 from tests.servers import Servers, wait_until
 
 NOW_S = int(time.time())
@@ -145,3 +146,19 @@ def test_messages_that_queued_while_we_were_away_are_all_stored(bench: Bench) ->
     bench.start()
     bench.until(lambda: bench.streams.length("home", "window") == 151)
     assert bench.streams.counters("home")["accepted"] == 151
+
+
+def test_what_explains_a_missing_second_is_remembered(bench: Bench, streams: Streams) -> None:
+    bench.until(lambda: not streams.events("home"))
+    bench.send(_message(NOW_S))
+    bench.until(lambda: len(streams.events("home")) == 1)
+    assert streams.events("home")[0][1] == "heard"
+    assert abs(streams.events("home")[0][0] - now_ms()) < 5000
+    streams.beat("ingest", {"pid": -1, "beat_ms": 1234})  # as a process left it that was killed
+    bench.listener.close()
+    bench.start()
+    assert (1234, "down") in streams.events("home")
+    bench.send(_message(NOW_S + 1))
+    bench.until(lambda: streams.events("home")[-1][1] == "heard")
+    bench.turn(0.2)
+    assert [state for _, state in streams.events("home")] == ["heard", "down", "heard"]

@@ -1,0 +1,58 @@
+"""nilm-edge gaps and backfill, as a user calls them."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from edge.adapters.influx import Influx
+from edge.adapters.streams import Streams
+from edge.config_text import to_toml
+from edge.settings import Config
+from tests.services.appliance import nilm_edge
+
+
+@pytest.fixture
+def file(config: Config, tmp_path: Path) -> str:
+    file = tmp_path / "config.toml"
+    file.write_text(to_toml(config))
+    return str(file)
+
+
+def test_gaps_and_a_log_that_fills_them(file: str, tmp_path: Path, influx: Influx, streams: Streams) -> None:
+    end_s = int(time.time()) - 50
+    start_s = end_s - 600
+    influx.write("nilm", "\n".join(f"mains,building=home power_w=1.0,flags=0i {s}" for s in (start_s, end_s)))
+    done = nilm_edge("gaps", "--config", file, "--timezone", "UTC")
+    assert done.returncode == 1
+    assert "unknown" in done.stdout
+    log = tmp_path / "meter.csv"
+    log.write_text("time,power_w\nnever,1\n" + "".join(f"{s},{s % 100}\n" for s in range(start_s, end_s - 8)))
+    done = nilm_edge("backfill", "--from", str(log), "--config", file)
+    assert done.returncode == 0, done.stderr
+    assert "meter.csv, line 2: 'never' is no time; left out" in done.stderr
+    assert "1 rows left out" in done.stdout
+    found = json.loads(nilm_edge("gaps", "--json", "--config", file, "--building", "home").stdout)
+    home = found["buildings"]["home"]
+    assert (home["missing"], home["without_prediction"]) in {(0, 0), (0, 1), (1, 0), (2, 0), (3, 0)}
+    auto = nilm_edge("backfill", "--auto", "--json", "--config", file)
+    assert auto.returncode == 0, auto.stderr
+    assert json.loads(auto.stdout)["buildings"] == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "why"),
+    [
+        (["gaps", "--days-back", "32"], 2, "'32' is not 1 to 31 days"),
+        (["gaps", "--timezone", "Nowhere"], 1, "is no time zone"),
+        (["backfill"], 2, "one of the arguments --auto --from is required"),
+        (["backfill", "--from", "/nowhere.csv"], 1, "cannot read /nowhere.csv: No such file"),
+        (["backfill", "--auto", "--max-gap-hours", "0"], 2, "is not 1 to 744 hours"),
+    ],
+)
+def test_what_is_wrong_is_said(file: str, arguments: list[str], code: int, why: str) -> None:
+    done = nilm_edge(*arguments, "--config", file)
+    assert done.returncode == code
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr
