@@ -1,7 +1,7 @@
 """The disaggregator: all models over many buildings, one tick a second each."""
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Protocol
 
 import numpy as np
@@ -59,9 +59,7 @@ class Disaggregator:
             values[:, at : at + len(served.columns)] = served.tick(rows, times_ms, mains_w)
             at += len(served.columns)
         other_w = constrain(values, mains_w)
-        return [
-            Tick(building, at_ms[n], self.columns, values[n], float(other_w[n])) for n, building in enumerate(buildings)
-        ]
+        return list(map(Tick, buildings, at_ms, repeat(self.columns), values, other_w.tolist()))
 
     def warm(
         self, building: str, samples: Sequence[tuple[int, float]], predictions: PredictionTable | None = None
