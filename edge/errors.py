@@ -25,5 +25,9 @@ class Unavailable(NilmError):
     """A server, disk or network is away: wait with backoff, retry."""
 
 
+class ServerFault(Unavailable):
+    """A server is there and answers that it cannot do it (5xx): retry; if it stays so, it must be started anew."""
+
+
 class ModelError(NilmError):
     """A model cannot be trusted or used: switch that one off, go on."""

@@ -1,22 +1,30 @@
-"""nilm-persist: what waits in the outbox goes to InfluxDB; removed only after InfluxDB has it."""
+"""nilm-persist: what waits in the outbox goes to InfluxDB, to files while InfluxDB is away; removed only after that."""
 
 import time
-from collections import defaultdict
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from edge.adapters.changed_hours import PREDICT, ChangedHours
-from edge.adapters.files import write_whole
+from edge.adapters.files import free_bytes
 from edge.adapters.influx import Influx
+from edge.adapters.spool import Segment, Spool
 from edge.adapters.streams import OutboxEntry, Streams
 from edge.config import influx_token
-from edge.core.line_protocol import sample_line, tick_lines
+from edge.core.line_protocol import point_of, sample_line, tick_lines
 from edge.core.sample import Flags, Sample
-from edge.errors import Rejected, Unavailable
+from edge.core.segment import Frame
+from edge.errors import Unavailable
+from edge.local_store import LocalStore, NotStored
 from edge.settings import Config
 from edge.unit import Unit, now_ms
 
 _BATCH = 2000
 """Outbox entries a building in one write: about 12,000 points."""
+_FRAME, _SEGMENT = 600, 3600
+"""Outbox entries a frame and a segment: five minutes and half an hour of a building."""
+_LIVE = 120
+"""Outbox entries that go before a backlog: a minute of a building."""
 
 
 def run(config: Config) -> None:
@@ -31,72 +39,179 @@ def run(config: Config) -> None:
         except Unavailable as error:
             outlet.start_over()
             unit.failed(error)
-        unit.beat(outlet.status, persisted=outlet.persisted, rejected=outlet.rejected, lag_ms=outlet.lag_ms)
+        for alarm in outlet.alarms():
+            unit.log.error("%s", alarm)
+        unit.beat(outlet.status, **outlet.figures())
 
 
 class Outlet:
-    """Reads the outbox in order, writes it, removes it."""
+    """Reads the outbox in order, writes it, removes it; the spool holds what InfluxDB cannot take for long."""
 
     def __init__(self, config: Config, streams: Streams, influx: Influx) -> None:
-        self._settings = config.influx
-        self._rejected_dir = Path(config.data_dir) / "rejected"
+        self._linger_s = config.influx.linger_s
+        self._data_dir = Path(config.data_dir)
+        self._reserve_bytes = config.disk_reserve_mb * 1_000_000
+        self._outbox_entries = config.redis.outbox_h * 3600 * 2
+        self._spool_after = min(config.redis.spool_after_s * 2, self._outbox_entries - 2 * _SEGMENT)
         self._streams = streams
-        self._influx = influx
-        self._changed = ChangedHours(Path(config.data_dir))
-        self._prepared = False
+        self._store = LocalStore(config, influx)
+        self._spool = Spool(self._data_dir / "spool", config.spool_max_mb * 1_000_000)
+        self._changed = ChangedHours(self._data_dir)
+        self._open: tuple[Segment, list[Frame], str] | None = None
+        self._alarms: list[str] = []
         self.persisted = 0
-        self.rejected = 0
         self.lag_ms = 0
         self.status = "waiting for samples"
 
+    @property
+    def rejected(self) -> int:
+        """Batches that InfluxDB refused for good."""
+        return self._store.rejected
+
+    def figures(self) -> dict[str, object]:
+        """What the heartbeat says in numbers."""
+        return {
+            "persisted": self.persisted,
+            "rejected": self.rejected,
+            "lag_ms": self.lag_ms,
+            "spool_segments": len(self._spool),
+            "spool_bytes": self._spool.size_bytes,
+            "influx_stuck": self._store.stuck,
+        }
+
+    def alarms(self) -> list[str]:
+        """What a person must know and has not been told yet."""
+        told, self._alarms = self._alarms, []
+        return told
+
     def start_over(self) -> None:
         """After a fault: the databases may be gone as well."""
-        self._prepared = False
+        self._store.start_over()
 
     def turn(self, timeout_s: float = 0.5) -> None:
-        """Write what waits in the outbox, or wait `timeout_s` for something; Unavailable leaves it there."""
-        if not self._prepared:
-            self._influx.prepare()
-            self._prepared = True
+        """Write what waits in the outbox, then a part of the spool; or wait `timeout_s` for something.
+
+        Unavailable: what was not stored is still in the outbox, or in the spool where it has become too much.
+        """
         buildings = self._streams.buildings()
+        try:
+            self._store.prepare()
+            if not self._empty(buildings, 0.001 if self._spool.oldest() else timeout_s):
+                self._drain()
+        except NotStored as error:
+            self.status = f"SILENT LOSS: {error}"
+            raise
+        except Unavailable as error:
+            self.status = str(error)
+            self._relieve(buildings, self._spool_after)
+            raise
+        self._relieve(buildings, self._outbox_entries // 2)
+
+    def _empty(self, buildings: list[str], timeout_s: float) -> bool:
+        """Write one batch of each building's outbox; whether more is waiting."""
         if not buildings:
             time.sleep(timeout_s)
-            return
+            return False
         oldest = dict.fromkeys(buildings, b"0-0")
         waiting = self._streams.read_outbox(oldest, _BATCH, timeout_s)
         if waiting and max(len(entries) for entries in waiting.values()) < _BATCH:
-            time.sleep(self._settings.linger_s)  # a second's predictions follow its sample at once
+            time.sleep(self._linger_s)  # a second's predictions follow its sample at once
             waiting = self._streams.read_outbox(oldest, _BATCH, timeout_s)
         for building, entries in waiting.items():
-            self._write(entries)
+            if len(entries) == _BATCH:  # a backlog: what is new does not wait for it, and goes again in its turn
+                self._write(building, self._streams.newest_in_outbox(building, _LIVE))
+        for building, entries in waiting.items():
+            self._write(building, entries)
             self._changed.note(building, _late_ms(entries), (PREDICT,))
             self._streams.remove_from_outbox(building, entries[-1].id)
             self.persisted += len(entries)
             self.lag_ms = now_ms() - entries[-1].content.at_ms
-            self.status = f"stored up to {self.lag_ms / 1000:.1f} s ago"
+            self._say_stored()
+        return any(len(entries) == _BATCH for entries in waiting.values())
 
-    def _write(self, entries: list[OutboxEntry]) -> None:
-        batches: dict[str, list[str]] = defaultdict(list)
-        for entry in entries:
-            if isinstance(entry.content, Sample):
-                batches[self._settings.bucket_raw].append(sample_line(entry.content))
-            else:
-                batches[self._settings.bucket_pred] += tick_lines(entry.content)
-        for bucket, lines in batches.items():
-            try:
-                self._influx.write(bucket, "\n".join(lines))
-            except Rejected as error:
-                self._set_aside(lines, error)
+    def _write(self, building: str, entries: list[OutboxEntry]) -> None:
+        try:
+            self._store.write(_lines(entries))
+        except NotStored:
+            self._streams.count(building, "unstored")
+            raise
 
-    def _set_aside(self, lines: list[str], error: Rejected) -> None:
-        """InfluxDB keeps the good lines of a batch that it answers 400; the batch is kept for a person to look at."""
-        content = "\n".join([f"# {error}", *lines, ""])
-        write_whole(self._rejected_dir / f"{time.time_ns()}.lp", content.encode())
-        self.rejected += 1
-        self.status = f"InfluxDB refused a batch, set aside in {self._rejected_dir}"
+    def _say_stored(self) -> None:
+        self.status = f"stored up to {self.lag_ms / 1000:.1f} s ago"
+        if len(self._spool):
+            self.status += f"; {len(self._spool)} segments of the spool to go"
+        if self.rejected:
+            self.status += f"; InfluxDB refused {self.rejected} batches, set aside in {self._store.rejected_dir}"
+        if self._store.cannot_read:
+            self.status += f"; not read back: {self._store.cannot_read}"
+
+    def _relieve(self, buildings: list[str], limit: int) -> None:
+        """Move the oldest half hour of each outbox longer than `limit` to the spool; the disk keeps a last reserve."""
+        for building in buildings:
+            if self._streams.length(building, "outbox") < limit + _SEGMENT:
+                continue
+            if free_bytes(self._data_dir) < self._reserve_bytes // 2:
+                self.status += "; no room for the spool either: Redis holds it, and drops the oldest when it must"
+                return
+            entries = self._streams.read_outbox({building: b"0-0"}, _SEGMENT, 0.001)[building]
+            dropped = self._spool.add(building, list(_frames(entries)))
+            self._streams.remove_from_outbox(building, entries[-1].id)
+            for segment in dropped:
+                self._streams.count(segment.building, "spool_dropped", segment.entries)
+                self._alarms.append(
+                    f"the spool is full (spool_max_mb): dropped the oldest {segment.entries} entries of "
+                    f"{segment.building}; make InfluxDB work"
+                )
+
+    def _drain(self) -> None:
+        """Write one frame of the oldest segment; a segment goes once InfluxDB has all of it."""
+        segment = self._spool.oldest()
+        if segment is None:
+            return
+        if self._open is None or self._open[0] != segment:
+            self._open = (segment, *self._spool.read(segment))
+        _, frames, fault = self._open
+        if frames:
+            self._drain_frame(segment.building, frames[0])
+            frames.pop(0)
+            return
+        if fault:
+            place = self._spool.set_aside(segment, self._store.rejected_dir)
+            self._streams.count(segment.building, "spool_damaged")
+            self._alarms.append(f"spool segment {segment.file.name} is damaged ({fault}); set aside as {place}")
+        else:
+            self._spool.remove(segment)
+        self._open = None
+
+    def _drain_frame(self, building: str, frame: Frame) -> None:
+        try:
+            self._store.write(self._store.without_outdated(frame.lines))
+        except NotStored:
+            self._streams.count(building, "unstored")
+            raise
+        points = [point for line in frame.lines if (point := point_of(line))]
+        self._changed.note(building, (point.at_ms for point in points if point.flags & Flags.LATE), (PREDICT,))
+        self._changed.note(building, (point.at_ms for point in points))  # others may have passed these hours
+        self.persisted += frame.entries
+
+
+def _lines(entries: Iterable[OutboxEntry]) -> list[str]:
+    lines: list[str] = []
+    for entry in entries:
+        if isinstance(entry.content, Sample):
+            lines.append(sample_line(entry.content))
+        else:
+            lines += tick_lines(entry.content)
+    return lines
 
 
 def _late_ms(entries: list[OutboxEntry]) -> list[int]:
     """The samples that inference has not seen in their place."""
     samples = [entry.content for entry in entries if isinstance(entry.content, Sample)]
     return [sample.at_ms for sample in samples if sample.flags & Flags.LATE]
+
+
+def _frames(entries: list[OutboxEntry]) -> Iterable[Frame]:
+    waiting = iter(entries)
+    while part := list(islice(waiting, _FRAME)):
+        yield Frame(len(part), tuple(_lines(part)))

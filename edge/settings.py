@@ -36,7 +36,10 @@ class Redis:
 
     url: str = setting("redis://127.0.0.1:6379/0", "Where Redis listens.", secret=True)
     outbox_h: int = setting(
-        26, "Hours of samples and predictions kept per building while InfluxDB is away.", low=1, high=24 * 31
+        26, "Hours of samples and predictions that Redis keeps at most per building.", low=1, high=24 * 31
+    )
+    spool_after_s: int = setting(
+        3600, "Seconds of them beyond which the oldest go to files while InfluxDB is away.", low=0, high=86400
     )
 
 
@@ -152,6 +155,15 @@ class Config:
 
     data_dir: str = setting("/var/lib/nilm-edge", "Folder for what nilm-edge writes itself.")
     log_level: str = setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
+    spool_max_mb: int = setting(
+        1000,
+        "Megabytes that may wait in files while InfluxDB is away; beyond it the oldest go.",
+        low=10,
+        high=1_000_000,
+    )
+    disk_reserve_mb: int = setting(
+        150, "Free megabytes on the disk of data_dir below which InfluxDB is given nothing.", low=0, high=1_000_000
+    )
     mqtt: Mqtt = field(default_factory=Mqtt)
     redis: Redis = field(default_factory=Redis)
     influx: Influx = field(default_factory=Influx)

@@ -10,9 +10,9 @@ def oldest_unstored_ms(streams: Streams, data_dir: Path, building: str) -> int |
 
     While the spool holds a file, every second may be in it: 0. Unavailable without Redis.
     """
-    if _holds_a_file(data_dir / "spool"):
-        return 0
     waiting = (streams.oldest_waiting_ms(building), streams.oldest_unpredicted_ms(building))
+    if _holds_a_file(data_dir / "spool"):  # asked last: what leaves the outbox may have gone there
+        return 0
     return min((at_ms for at_ms in waiting if at_ms is not None), default=None)
 
 

@@ -22,6 +22,9 @@ COUNTERS = {
     "held": ("nilm_samples_held", "Seconds filled with the last value."),
     "predicted": ("nilm_seconds_predicted", "Seconds that got their predictions."),
     "dropped": ("nilm_outbox_dropped", "Outbox entries dropped because it was full."),
+    "spool_dropped": ("nilm_spool_dropped", "Outbox entries dropped because the spool on disk was full."),
+    "spool_damaged": ("nilm_spool_damaged", "Segments of the spool that were found damaged and set aside."),
+    "unstored": ("nilm_writes_unstored", "Writes that InfluxDB confirmed and had not stored: sent again."),
 }
 """Redis counter: its metric (which ends in _total) and what it counts."""
 

@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,3 +38,11 @@ def written_whole(file: Path) -> Iterator[BinaryIO]:
             os.close(folder)
     except OSError as error:
         raise Unavailable(f"cannot write {file}: {error.strerror}") from error
+
+
+def free_bytes(folder: Path) -> int:
+    """What the disk of `folder` still takes; Unavailable where it cannot be asked."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError as error:
+        raise Unavailable(f"cannot look at {folder}: {error.strerror}") from error

@@ -1,6 +1,7 @@
 """InfluxDB and what speaks like it: writes by /write or /api/v2/write, reads by InfluxQL with bound parameters."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -9,8 +10,11 @@ from urllib.parse import urlencode
 import orjson
 import urllib3
 
-from edge.errors import Rejected, Unavailable
+from edge.errors import Rejected, ServerFault, Unavailable
 from edge.settings import Influx as InfluxSettings
+
+_PASSING = re.compile(r"<[^>]*>: | \(read timeout=[^)]*\)")
+"""What differs each time in the words of one and the same failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Influx:
 
     def ping(self, timeout_s: float = 1.0) -> str:
         """The server's version as it tells it; Unavailable unless it answers in time."""
-        answer = self._request("GET", "/ping", timeout_s=timeout_s)
+        answer = self._check(self._request("GET", "/ping", timeout_s=timeout_s))
         return str(answer.headers.get("X-Influxdb-Version", ""))
 
     def prepare(self) -> None:
@@ -58,6 +62,10 @@ class Influx:
         else:
             path = f"/write?{urlencode({'db': bucket, 'precision': 's'})}"
             self._check(self._request("POST", path, body=lines.encode()))
+
+    def is_older_api(self) -> bool:
+        """Whether the server takes /write alone (API 1): it then answers InfluxQL for certain."""
+        return self._choose_api() == "1"
 
     def query(self, bucket: str, influxql: str, parameters: Mapping[str, str | int | float]) -> list[Series]:
         """Run one InfluxQL statement whose $names stand for `parameters`."""
@@ -146,7 +154,9 @@ def _authorization(token: str) -> dict[str, str]:
 def _refusal(status: int, said: str) -> Rejected | Unavailable:
     """Final answers are Rejected; those that a retry or the installer can mend are Unavailable."""
     text = f"InfluxDB answered {status}: {said.strip()[:300]}"
-    return Rejected(text) if status in {400, 413, 422} else Unavailable(text)
+    if status in {400, 413, 422}:
+        return Rejected(text)
+    return ServerFault(text) if status >= 500 else Unavailable(text)
 
 
 @contextlib.contextmanager
@@ -154,7 +164,8 @@ def _reachable(url: str) -> Iterator[None]:
     try:
         yield
     except urllib3.exceptions.HTTPError as error:
-        raise Unavailable(f"InfluxDB at {_host(url)} is away: {error}") from error
+        why = _PASSING.sub("", str(error))
+        raise Unavailable(f"InfluxDB at {_host(url)} is away: {why}") from error
 
 
 def _host(url: str) -> str:

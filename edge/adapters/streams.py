@@ -89,10 +89,10 @@ class Streams:
                 self._add_tick(keys=keys, args=args, client=pipeline)
             pipeline.execute()
 
-    def count(self, building: str, name: str) -> None:
-        """Add one to a building's counter, for what leaves no entry (malformed, future)."""
+    def count(self, building: str, name: str, by: int = 1) -> None:
+        """Add to a building's counter, for what leaves no entry (malformed, future, what the spool dropped)."""
         with _available():
-            self._redis.hincrby(_key(building, "counters"), name, 1)
+            self._redis.hincrby(_key(building, "counters"), name, by)
 
     # -- reading the last hour ------------------------------------------------------------------------------------
 
@@ -189,6 +189,12 @@ class Streams:
             if len(entries) < _LOOK:
                 return oldest_ms
             after = b"(" + entries[-1][0]
+
+    def newest_in_outbox(self, building: str, count: int) -> list[OutboxEntry]:
+        """A building's newest `count` outbox entries, oldest first."""
+        with _available():
+            entries = self._redis.xrevrange(_key(building, "outbox"), count=count)
+            return [self._outbox_entry(building, *entry) for entry in reversed(entries)]
 
     def remove_from_outbox(self, building: str, up_to: bytes) -> None:
         """Remove a building's outbox entries up to and including id `up_to`: they are stored."""

@@ -1,12 +1,29 @@
 """Samples and predictions as InfluxDB line protocol, times in seconds; floats always written as floats."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from edge.core.prediction import Tick
 from edge.core.sample import Sample
 
 OTHER = "other"
 """The appliance under which the power that no model explains is stored."""
+
+_ONE_OF_OURS = re.compile(
+    rf"(mains|appliance,appliance={OTHER}),building=([^, ]+) power_w=([^, ]+)(?:,flags=(\d+)i)?[^ ]* (\d+)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What can be asked of a written line: mains, or the rest that no model explains, at one second."""
+
+    measurement: str
+    building: str
+    at_ms: int
+    power_w: float
+    flags: int
 
 
 def sample_line(sample: Sample) -> str:
@@ -30,6 +47,29 @@ def tick_lines(tick: Tick) -> Iterator[str]:
             f"on={_bool(on)},warmup={_bool(warmup)},model={_text(column.model)} {at_s}"
         )
     yield f"appliance,appliance={OTHER},building={building} power_w={_float(tick.other_w)} {at_s}"
+
+
+def is_mains(line: str) -> bool:
+    """Whether a line of ours is of measurement `mains`; the others are of `appliance`."""
+    return line.startswith("mains,")
+
+
+def point_of(line: str) -> Point | None:
+    """What `sample_line` wrote, or `tick_lines` of the rest; None for an appliance."""
+    found = _ONE_OF_OURS.fullmatch(line)
+    if not found:
+        return None
+    measurement, building, power_w, flags, at_s = found.groups()
+    return Point(measurement.partition(",")[0], building, int(at_s) * 1000, float(power_w), int(flags or 0))
+
+
+def ends_of(lines: Sequence[str]) -> list[Point]:
+    """The first and last second of mains, and of the rest, in a building's `lines`; of a second's the last line."""
+    seconds: dict[str, dict[int, Point]] = {}
+    for line in lines:
+        if point := point_of(line):
+            seconds.setdefault(point.measurement, {})[point.at_ms] = point
+    return [points[at_ms] for points in seconds.values() for at_ms in sorted({min(points), max(points)})]
 
 
 def _float(value: float) -> str:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent.parent
 CODE = sorted([*ROOT.glob("edge/**/*.py"), *ROOT.glob("gateway/**/*.py")])
 CORE = sorted(ROOT.glob("edge/core/*.py"))
 PURE = {"bisect", "collections", "contextlib", "dataclasses", "enum", "functools", "hashlib", "itertools", "json"}
-PURE |= {"math", "re", "typing", "numpy", "edge"}
+PURE |= {"bz2", "struct", "zlib", "math", "re", "typing", "numpy", "edge"}
 OWNER = {
     "paho": {"edge/adapters/mqtt.py"},
     "redis": {"edge/adapters/streams.py"},
