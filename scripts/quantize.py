@@ -1,8 +1,8 @@
 """Turn a checkpoint into INT8 artifacts and their registry entry, calibrate it, and measure it.
 
-Calibration homes (seeds 800 and up, and days of the shipped home that are not in its file) and the test file are never
-trained on. The fp32 twins of both graphs go to --fp32 with a registry of their own; they are for comparison and are not
-shipped.
+Calibration homes (seeds 800 and up on a slow meter, and days of the shipped home that are not in its file) and the test
+file are never trained on. The fp32 twins of both graphs go to --fp32 with a registry of their own; they are for
+comparison and are not shipped.
 
 examples:
   python scripts/quantize.py --checkpoint build/train/checkpoint.pt --out models
@@ -19,13 +19,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from network import artifact, recipe
-from network.data import CALIBRATION_DAYS, OWN_DAYS, HomePool, Recording, own_days, record
+from network.data import CALIBRATION_DAYS, OWN_DAYS, HomePool, Recording, own_days, record, slowed
 from network.measure import fit, score
 from network.model import Network
 
 from edge.core.metrics import Score, macro_f1
 
 CALIBRATION_SEEDS = range(800, 824)
+SLOW_METER_S = 4.0
 KEPT = ("appliance", "f1", "precision", "recall", "mae_w", "always_zero_mae_w", "ece", "interval_coverage")
 """What the registry says of each appliance; `nilm-edge evaluate` says the rest."""
 
@@ -48,8 +49,8 @@ def main() -> None:
         for _ in range(16):
             pool.refresh()
         network.calibrate(torch.from_numpy(pool.batch(12, 12288, 1)[0]) / 255)
-    homes = [record(s, 1.0, all_appliances=True, vary_scale=False) for s in CALIBRATION_SEEDS]
-    homes += own_days(OWN_DAYS + CALIBRATION_DAYS)[OWN_DAYS:]
+    others = [_other(seed) for seed in CALIBRATION_SEEDS]
+    homes = (own_days(OWN_DAYS + CALIBRATION_DAYS)[OWN_DAYS:], others)
     training = {
         "steps": saved["progress"]["step"],
         "minutes": round(saved["progress"]["elapsed_s"] / 60, 1),
@@ -80,6 +81,12 @@ def read(path: Path) -> Recording:
     table = pyarrow.parquet.read_table(path)
     columns = [table[f"{t.name}_w"].to_numpy().astype(np.float32) for t in recipe.TARGETS]
     return Recording(table["mains_w"].to_numpy().astype(np.float32), np.stack(columns, axis=1))
+
+
+def _other(seed: int) -> Recording:
+    """A home of which nothing is known, on a meter that reports now and then."""
+    home = record(seed, 1.0, all_appliances=False, vary_scale=True)
+    return Recording(slowed(home.mains_w, SLOW_METER_S), home.appliances_w)
 
 
 def show(scores: list[Score], twins: list[Score]) -> None:

@@ -15,7 +15,7 @@ FIRST_DAY = date(2024, 1, 1)
 DAY_S = 86_400
 OWN_DAYS = 90
 """Days of the shipped home, after those of its file, that are in the pool: same machines and people, other days."""
-CALIBRATION_DAYS = 24
+CALIBRATION_DAYS = 48
 """As many more, never trained on, to fit constants on."""
 ALL_APPLIANCES = 0.4
 """Share of training homes that have every appliance."""
