@@ -55,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     config.add_argument("--json", action="store_true", help="as JSON")
     config.add_argument("--defaults", action="store_true", help="the defaults, with a comment on every key")
+    config.add_argument(
+        "--for", dest="server", choices=("redis", "mosquitto"), help="what that server's own configuration must have"
+    )
     config.set_defaults(do=_config)
     status = _command(commands, "status", "how each service and building is", "nilm-edge status --json --last 600")
     status.add_argument("--json", action="store_true", help="as JSON")
@@ -163,6 +166,15 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     inference.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
     inference.set_defaults(do=_bench_inference)
+    durability = _command(
+        which,
+        "durability",
+        "bytes and fsyncs an hour for each value of that setting (needs strace)",
+        "nilm-edge bench durability --seconds 60",
+    )
+    durability.add_argument("--seconds", type=_seconds, default=60, metavar="N", help="how long each (default 60)")
+    durability.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
+    durability.set_defaults(do=_bench_durability)
     cli_history.add_bench(which, _command, _load)
 
 
@@ -225,6 +237,12 @@ def _config(options: argparse.Namespace) -> None:
     if options.defaults:
         print(to_toml(Config(), comments=True), end="")
         return
+    if options.server:
+        from edge.durability import mosquitto_settings, redis_settings  # noqa: PLC0415
+
+        settings = {"redis": redis_settings, "mosquitto": mosquitto_settings}[options.server]
+        print(settings(_load(options).durability), end="")
+        return
     shown = masked(_load(options))
     print(json.dumps(asdict(shown), indent=2) if options.json else to_toml(shown), end="\n" if options.json else "")
 
@@ -262,6 +280,12 @@ def _bench_inference(options: argparse.Namespace) -> None:
     from edge.bench.inference import run as inference  # noqa: PLC0415
 
     inference(load_config(options.config), options.seconds, options.json)
+
+
+def _bench_durability(options: argparse.Namespace) -> None:
+    from edge.bench.durability import run as durability  # noqa: PLC0415
+
+    durability(load_config(options.config), options.seconds, options.json)
 
 
 def _bench_pipeline(options: argparse.Namespace) -> None:

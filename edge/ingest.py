@@ -6,10 +6,12 @@ from collections import deque
 from dataclasses import dataclass
 
 from edge.adapters.mqtt import Listener, Message, matches
+from edge.adapters.redis_log import RedisLog
 from edge.adapters.streams import Streams
 from edge.core.grid import Grid
 from edge.core.presence import State, Watch
 from edge.core.sample import NO_FLAGS, Flags, Sample
+from edge.durability import Keeper
 from edge.errors import BadReading, ConfigError, Unavailable
 from edge.meters import FAMILIES
 from edge.settings import Config, Meter
@@ -39,15 +41,17 @@ def run(config: Config) -> None:
         raise ConfigError("meters: no meter is configured; add a [[meters]] table")
     listener = Listener(config.mqtt, [meter.topic for meter in config.meters])
     intake = Intake(config, streams, listener)
+    keeper = Keeper(config.durability, RedisLog(config.redis.url))
     while not unit.stopping:
         try:
             intake.turn()
+            keeper.turn()
             unit.worked()
         except Unavailable as error:
             intake.lost_touch()
             unit.failed(error)
         said = {"connected": listener.connected, "waiting": intake.waiting(), "lag_ms": intake.lag_ms}
-        unit.beat(intake.status(), **said)
+        unit.beat(keeper.fault or intake.status(), **said)
     listener.close()
 
 

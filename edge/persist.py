@@ -14,6 +14,7 @@ from edge.config import influx_token
 from edge.core.line_protocol import point_of, sample_line, tick_lines
 from edge.core.sample import Flags, Sample
 from edge.core.segment import Frame
+from edge.durability import DURABILITY
 from edge.errors import Unavailable
 from edge.local_store import LocalStore, NotStored
 from edge.settings import Config
@@ -48,6 +49,8 @@ class Outlet:
     """Reads the outbox in order, writes it, removes it; the spool holds what InfluxDB cannot take for long."""
 
     def __init__(self, config: Config, streams: Streams, influx: Influx) -> None:
+        self._store_every_s = DURABILITY[config.durability].store_every_s
+        self._next_store_s = 0.0
         self._linger_s = config.influx.linger_s
         self._data_dir = Path(config.data_dir)
         self._reserve_bytes = config.disk_reserve_mb * 1_000_000
@@ -115,8 +118,12 @@ class Outlet:
         oldest = dict.fromkeys(buildings, b"0-0")
         waiting = self._streams.read_outbox(oldest, _BATCH, timeout_s)
         if waiting and max(len(entries) for entries in waiting.values()) < _BATCH:
+            if time.monotonic() < self._next_store_s:
+                time.sleep(timeout_s)
+                return False
             time.sleep(self._linger_s)  # a second's predictions follow its sample at once
             waiting = self._streams.read_outbox(oldest, _BATCH, timeout_s)
+        self._next_store_s = time.monotonic() + self._store_every_s
         for building, entries in waiting.items():
             if len(entries) == _BATCH:  # a backlog: what is new does not wait for it, and goes again in its turn
                 self._write(building, self._streams.newest_in_outbox(building, _LIVE))

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from edge.adapters.processes import Child
+from edge.durability import mosquitto_settings, redis_settings
 from edge.errors import NilmError
 from edge.settings import Config
 
@@ -34,22 +35,20 @@ def find_servers() -> dict[str, str]:
 def private_servers(config: Config, programs: dict[str, str], data_dir: Path) -> list[Child]:
     """The three servers as `config` expects them, not started yet; their folders and configuration are made."""
     return [
-        _mosquitto(config.mqtt.port, programs["mosquitto"], data_dir),
-        _redis(int(config.redis.url.rsplit(":", 1)[1].split("/")[0]), programs["redis-server"], data_dir),
+        _mosquitto(config, programs["mosquitto"], data_dir),
+        _redis(config, programs["redis-server"], data_dir),
         _influxd(int(config.influx.url.rsplit(":", 1)[1]), programs["influxd"], data_dir),
     ]
 
 
-def _mosquitto(port: int, program: str, data_dir: Path) -> Child:
+def _mosquitto(config: Config, program: str, data_dir: Path) -> Child:
     home = _folder(data_dir / "mosquitto")
     settings = f"""\
-listener {port} 127.0.0.1
+listener {config.mqtt.port} 127.0.0.1
 allow_anonymous true
 persistence true
 persistence_location {home}/
-autosave_interval 5
-max_queued_messages 100000
-max_inflight_messages 20
+{mosquitto_settings(config.durability)}\
 log_type error
 log_type warning
 log_type notice
@@ -60,18 +59,14 @@ log_type notice
     return Child("mosquitto", [program, "-c", str(file)], data_dir / "log" / "mosquitto.log")
 
 
-def _redis(port: int, program: str, data_dir: Path) -> Child:
+def _redis(config: Config, program: str, data_dir: Path) -> Child:
+    port = int(config.redis.url.rsplit(":", 1)[1].split("/")[0])
     home = _folder(data_dir / "redis")
     settings = f"""\
 bind 127.0.0.1
 port {port}
 dir "{home}"
-save ""
-appendonly yes
-appendfsync everysec
-aof-load-truncated yes
-auto-aof-rewrite-min-size 16mb
-maxmemory-policy noeviction
+{redis_settings(config.durability)}\
 loglevel warning
 """
     file = _written(home / "redis.conf", settings)

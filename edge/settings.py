@@ -155,6 +155,11 @@ class Config:
 
     data_dir: str = setting("/var/lib/nilm-edge", "Folder for what nilm-edge writes itself.")
     log_level: str = setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
+    durability: str = setting(
+        "second",
+        "What a power cut may take: a second of samples, nothing (sample), ten seconds (relaxed).",
+        choices=("second", "sample", "relaxed"),
+    )
     spool_max_mb: int = setting(
         1000,
         "Megabytes that may wait in files while InfluxDB is away; beyond it the oldest go.",

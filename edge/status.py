@@ -9,6 +9,7 @@ from edge.adapters.influx import Influx
 from edge.adapters.streams import Streams
 from edge.core.sample import Flags
 from edge.core.vitals import heartbeat_age_s, is_up
+from edge.durability import DURABILITY
 from edge.errors import NilmError
 from edge.settings import Config
 
@@ -95,7 +96,8 @@ def _check(streams: Streams, influx: Influx, config: Config, building: str, last
     newest_ms = streams.newest_ms(building, "predictions")
     if newest_ms is None:
         return {"complete": False, "why": "no prediction yet"}
-    end_ms = newest_ms - _SETTLING_S * 1000
+    settling_s = _SETTLING_S + DURABILITY[config.durability].store_every_s
+    end_ms = newest_ms - round(settling_s * 1000)
     start_ms = end_ms - last_s * 1000
     inside = range(start_ms + 1, end_ms + 1)
     samples = [sample for sample in streams.window(building) if sample.at_ms in inside]

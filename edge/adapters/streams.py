@@ -63,7 +63,7 @@ class Streams:
 
     def add_samples(self, samples: Sequence[Sample]) -> list[str]:
         """Store samples, oldest first; say of each: accepted, duplicate or late."""
-        with _available():
+        with available():
             pipeline = self._redis.pipeline(transaction=False)
             for building in {sample.building for sample in samples}:
                 pipeline.sadd("nilm:buildings", building)
@@ -79,7 +79,7 @@ class Streams:
 
         if not ticks:
             return
-        with _available():
+        with available():
             pipeline = self._redis.pipeline(transaction=False)
             for tick in ticks:
                 keys = [_key(tick.building, name) for name in ("predictions", "outbox", "counters")]
@@ -91,25 +91,25 @@ class Streams:
 
     def count(self, building: str, name: str, by: int = 1) -> None:
         """Add to a building's counter, for what leaves no entry (malformed, future, what the spool dropped)."""
-        with _available():
+        with available():
             self._redis.hincrby(_key(building, "counters"), name, by)
 
     # -- reading the last hour ------------------------------------------------------------------------------------
 
     def buildings(self) -> list[str]:
         """The buildings that ever had a sample, sorted."""
-        with _available():
+        with available():
             return sorted(name.decode() for name in self._redis.smembers("nilm:buildings"))
 
     def window(self, building: str, last: int = WINDOW_S) -> list[Sample]:
         """The newest `last` samples, oldest first."""
-        with _available():
+        with available():
             entries = self._redis.xrevrange(_key(building, "window"), count=last)
         return [_sample(building, entry_id, fields) for entry_id, fields in reversed(entries)]
 
     def readings(self, building: str, last: int = WINDOW_S) -> list[tuple[int, float, int]]:
         """The same as (at_ms, power_w, flags): three times as fast, for readers that want no more."""
-        with _available():
+        with available():
             entries = self._redis.xrevrange(_key(building, "window"), count=last)
         return [
             (_at_ms(entry_id), float(fields[b"power_w"]), int(fields[b"flags"]))
@@ -118,43 +118,43 @@ class Streams:
 
     def samples_after(self, building: str, at_ms: int) -> list[Sample]:
         """The window's samples newer than `at_ms`, oldest first."""
-        with _available():
+        with available():
             entries = self._redis.xrange(_key(building, "window"), min=f"({at_ms}-0")
         return [_sample(building, entry_id, fields) for entry_id, fields in entries]
 
     def predictions(self, building: str, last: int = WINDOW_S) -> list[PredictionTable]:
         """The newest `last` seconds of predictions, oldest first: one table for each run of the same columns."""
-        with _available():
+        with available():
             entries = self._redis.xrevrange(_key(building, "predictions"), count=last)
             return self._tables(entries[::-1])
 
     def predictions_after(self, building: str, at_ms: int) -> list[PredictionTable]:
         """The predictions newer than `at_ms`, oldest first."""
-        with _available():
+        with available():
             return self._tables(self._redis.xrange(_key(building, "predictions"), min=f"({at_ms}-0"))
 
     def newest_ms(self, building: str, stream: str) -> int | None:
         """The newest second in a building's `window` or `predictions`."""
-        with _available():
+        with available():
             entries = self._redis.xrevrange(_key(building, stream), count=1)
         return _at_ms(entries[0][0]) if entries else None
 
     def oldest_ms(self, building: str, stream: str) -> int | None:
         """The oldest second in a building's `window` or `predictions`."""
-        with _available():
+        with available():
             entries = self._redis.xrange(_key(building, stream), count=1)
         return _at_ms(entries[0][0]) if entries else None
 
     def oldest_unpredicted_ms(self, building: str) -> int | None:
         """The oldest second of the window that has no prediction yet; None where each has."""
         after = self.newest_ms(building, "predictions") or 0
-        with _available():
+        with available():
             entries = self._redis.xrange(_key(building, "window"), min=f"({after}-0", count=1)
         return _at_ms(entries[0][0]) if entries else None
 
     def length(self, building: str, stream: str) -> int:
         """How many entries a building's `window`, `predictions` or `outbox` holds."""
-        with _available():
+        with available():
             return int(self._redis.xlen(_key(building, stream)))
 
     def wait(self, stream: str, after_ms: Mapping[str, int], timeout_s: float) -> set[str]:
@@ -162,7 +162,7 @@ class Streams:
         if not after_ms:
             raise ValueError("no building to wait for")
         wanted = {_key(building, stream): f"{at_ms}-0" for building, at_ms in after_ms.items()}
-        with _available():
+        with available():
             found = self._redis.xread(wanted, count=1, block=max(1, round(timeout_s * 1000)))
         return {_building(name) for name, _ in _streams(found)}
 
@@ -171,7 +171,7 @@ class Streams:
     def read_outbox(self, after: Mapping[str, bytes], count: int, timeout_s: float) -> dict[str, list[OutboxEntry]]:
         """Wait for entries after each building's id (b"0-0" for all); at most `count` a building, oldest first."""
         wanted = {_key(building, "outbox"): entry_id for building, entry_id in after.items()}
-        with _available():
+        with available():
             found = self._redis.xread(wanted, count=count, block=max(1, round(timeout_s * 1000)))
             return {
                 _building(name): [self._outbox_entry(_building(name), *entry) for entry in entries]
@@ -182,7 +182,7 @@ class Streams:
         """The oldest second in a building's outbox, which late samples keep out of order; None where it is empty."""
         oldest_ms, after = None, b"-"
         while True:
-            with _available():
+            with available():
                 entries = self._redis.xrange(_key(building, "outbox"), min=after, count=_LOOK)
             times_ms = [int(fields[b"at_ms"]) for _, fields in entries]
             oldest_ms = min([*times_ms, *([] if oldest_ms is None else [oldest_ms])], default=None)
@@ -192,14 +192,14 @@ class Streams:
 
     def newest_in_outbox(self, building: str, count: int) -> list[OutboxEntry]:
         """A building's newest `count` outbox entries, oldest first."""
-        with _available():
+        with available():
             entries = self._redis.xrevrange(_key(building, "outbox"), count=count)
             return [self._outbox_entry(building, *entry) for entry in reversed(entries)]
 
     def remove_from_outbox(self, building: str, up_to: bytes) -> None:
         """Remove a building's outbox entries up to and including id `up_to`: they are stored."""
         milliseconds, _, sequence = up_to.partition(b"-")
-        with _available():
+        with available():
             self._redis.xtrim(
                 _key(building, "outbox"), minid=b"%s-%d" % (milliseconds, int(sequence) + 1), approximate=False
             )
@@ -208,36 +208,36 @@ class Streams:
 
     def counters(self, building: str) -> dict[str, int]:
         """A building's counters since its first sample."""
-        with _available():
+        with available():
             return {
                 name.decode(): int(value) for name, value in self._redis.hgetall(_key(building, "counters")).items()
             }
 
     def add_event(self, building: str, state: str, at_ms: int) -> None:
         """Remember that a building's meter is in another state since `at_ms`; of some 5,000 changes."""
-        with _available():
+        with available():
             self._redis.xadd(_key(building, "events"), {"at_ms": at_ms, "state": state}, maxlen=_EVENTS)
 
     def events(self, building: str) -> list[tuple[int, str]]:
         """Since when a building's meter was in which state, as it was told."""
-        with _available():
+        with available():
             entries = self._redis.xrange(_key(building, "events"))
         return [(int(fields[b"at_ms"]), fields[b"state"].decode()) for _, fields in entries]
 
     def beat(self, service: str, state: Mapping[str, Any]) -> None:
         """Say how `service` is; `state` must be JSON."""
-        with _available():
+        with available():
             self._redis.hset("nilm:services", service, orjson.dumps(dict(state)))
 
     def services(self) -> dict[str, dict[str, Any]]:
         """What each service said last of itself."""
-        with _available():
+        with available():
             said = self._redis.hgetall("nilm:services")
         return {name.decode(): orjson.loads(state) for name, state in sorted(said.items())}
 
     def ping(self) -> None:
         """Raise Unavailable unless Redis answers."""
-        with _available():
+        with available():
             self._redis.ping()
 
     # -- layouts: which columns a packed tick has -----------------------------------------------------------------
@@ -280,7 +280,8 @@ class Streams:
 
 
 @contextmanager
-def _available() -> Iterator[None]:
+def available() -> Iterator[None]:
+    """Raises Unavailable for what Redis says while it cannot do its part."""
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:

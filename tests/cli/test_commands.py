@@ -12,7 +12,15 @@ from edge.settings import Config
 
 COMMANDS = ["run", "simulate", "ingest", "infer", "persist", "gateway", "config", "status"]
 COMMANDS += ["snapshot", "query", "export", "gaps", "backfill"]
-COMMANDS += ["models list", "models verify", "evaluate", "bench pipeline", "bench inference", "bench history"]
+COMMANDS += [
+    "models list",
+    "models verify",
+    "evaluate",
+    "bench pipeline",
+    "bench inference",
+    "bench history",
+    "bench durability",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,46 @@
+"""Redis' own log on the disk: when it is synced, which decides what a power cut takes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from edge.adapters.streams import available
+from edge.errors import Rejected
+
+
+class RedisLog:
+    """One Redis. Rejected where it does not let us look or set; Unavailable while it is away."""
+
+    def __init__(self, url: str, timeout_s: float = 5.0) -> None:
+        self._redis: Any = redis.Redis.from_url(
+            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
+        )
+
+    def fsync_policy(self) -> str:
+        """Redis' appendfsync: always, everysec or no; empty where it keeps no log."""
+        with available(), _permitted():
+            found = self._redis.config_get("append*")
+        return str(found["appendfsync"]) if found["appendonly"] == "yes" else ""
+
+    def sync(self) -> None:
+        """With appendfsync no: on return, all that Redis has is on the disk."""
+        with available(), _permitted():
+            self._redis.config_set("appendfsync", "always")
+            try:
+                self._redis.set("nilm:synced", 1)  # answered once it, and all before it, is on the disk
+            finally:
+                self._redis.config_set("appendfsync", "no")
+
+
+@contextmanager
+def _permitted() -> Iterator[None]:
+    try:
+        yield
+    except redis.ResponseError as error:
+        if "MISCONF" in str(error):
+            raise
+        raise Rejected(f"Redis refuses: {error}") from error
