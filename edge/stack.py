@@ -15,15 +15,18 @@ from edge.adapters.streams import Streams
 from edge.backfill_queue import BackfillQueue
 from edge.config import influx_token, without_settings
 from edge.config_text import to_toml
+from edge.core.vitals import is_up
 from edge.errors import ConfigError, NilmError, Unavailable
 from edge.private_servers import find_servers, private_servers
 from edge.settings import Config
+from edge.unit import now_ms
 
 _RESTART_S = (0.0, 0.2, 1.0, 5.0)
 _STEADY_S = 10.0
 _START_TIMEOUT_S = 30.0
 _FIRST_SNAPSHOT_S, _SNAPSHOT_EVERY_S = 60.0, 3600.0
 _FIRST_BACKFILL_S = 120.0
+_LOOK_S, _STUCK_PAUSE_S = 2.0, 60.0
 _log = logging.getLogger("nilm.run")
 
 
@@ -48,6 +51,8 @@ class Stack:
         self._backfill = self._child("backfill", "--auto")
         self._backfill_due_s = time.monotonic() + _FIRST_BACKFILL_S
         self._asked = BackfillQueue(data_dir)
+        self._streams = Streams.connect(config.redis.url, timeout_s=0.5)
+        self._look_due_s = 0.0
 
     def start_servers(self) -> None:
         """Start the servers and wait until each answers; StartFailed with the last words of one that does not."""
@@ -95,6 +100,23 @@ class Stack:
                 _log.warning("%s ended (%s); starting it again", child.name, _how(code))
             if time.monotonic() >= due_s:
                 child.start()
+        if time.monotonic() >= self._look_due_s:
+            self._look_due_s = time.monotonic() + _LOOK_S
+            self._end_stuck_influxd()
+
+    def _end_stuck_influxd(self) -> None:
+        """InfluxDB 1.6 whose disk was full once answers 500 for ever: end it, so that it is started again."""
+        influxd = self.servers[-1]
+        if not influxd.running() or time.monotonic() - influxd.started_s < _STUCK_PAUSE_S:
+            return
+        try:
+            persist = self._streams.services().get("persist", {})
+        except Unavailable:
+            return
+        if persist.get("influx_stuck") and is_up(persist, now_ms()):
+            _log.warning("influxd refuses every write though there is room; ending it")
+            influxd.terminate()
+            influxd.wait_or_kill(10)
 
     def _child(self, name: str, *options: str) -> Child:
         command = [sys.executable, "-m", "edge", name, "--config", str(self.config_file), *options]
