@@ -1,6 +1,9 @@
 """nilm-persist while InfluxDB is away for long, lies or has no room: turn by turn, on real servers."""
 
 import contextlib
+import random
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +19,14 @@ from edge.adapters.files import free_bytes
 from edge.adapters.influx import Influx
 from edge.adapters.spool import Spool
 from edge.adapters.streams import Streams
+from edge.config_text import to_toml
 from edge.core.sample import Flags, Sample
 from edge.errors import Unavailable
 from edge.persist import Outlet
 from edge.settings import Config
 from tests.faulty import Faulty
+from tests.servers import wait_until
+from tests.services.appliance import COMMAND
 
 START_S = 1_700_000_000 // 3600 * 3600
 MAINS = "SELECT power_w FROM mains WHERE building=$building"
@@ -272,3 +278,29 @@ def test_a_held_second_from_the_spool_does_not_replace_the_meters_own(
     faulty.behave()
     _until_empty(outlet, streams, through)
     assert _stored(through)[-3:] == [float(HALF_HOUR - 3), 1.5, 7.0]
+
+
+def test_killed_at_random_moments_through_an_outage_everything_is_stored_once(
+    through: Config, streams: Streams, faulty: Faulty
+) -> None:
+    file = Path(through.data_dir) / "persist.toml"
+    file.write_text(to_toml(through))
+    chance = random.Random(4)
+    seconds = 0
+    for life in range(6):
+        if life < 4:
+            _fill(streams, seconds, HALF_HOUR // 2)
+            seconds += HALF_HOUR // 2
+        if life in {0, 1, 3}:
+            faulty.answer(503, only="/write")
+        else:
+            faulty.behave()
+        seen = len(faulty.seen)
+        process = subprocess.Popen([*COMMAND, "persist", "--config", str(file)], stderr=subprocess.DEVNULL)
+        wait_until(lambda seen=seen: len(faulty.seen) > seen)  # type: ignore[misc]
+        time.sleep(chance.random() * 0.8)
+        process.kill()
+        process.wait()
+    faulty.behave()
+    _until_empty(_outlet(through, streams), streams, through)
+    assert _stored(through) == [float(n) for n in range(seconds)]
