@@ -2,11 +2,11 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edge.adapters.files import free_bytes, write_whole
-from edge.adapters.influx import Influx
+from edge.adapters.influx import Influx, Series
 from edge.core.line_protocol import OTHER, Point, ends_of, is_mains, point_of
 from edge.core.sample import Flags
 from edge.errors import NilmError, Rejected, ServerFault, Unavailable
@@ -95,7 +95,7 @@ class LocalStore:
             "start": min(point.at_ms for point in held) * 1_000_000,
             "end": max(point.at_ms for point in held) * 1_000_000,
         }
-        found = self._influx.query(self._config.influx.bucket_raw, _FLAGS, bounds)
+        found = self._ask(self._config.influx.bucket_raw, _FLAGS, bounds) or []
         real = {at_ms for series in found for at_ms, flags in series.values if not int(flags or 0) & Flags.HELD}
         return [
             line
@@ -121,18 +121,25 @@ class LocalStore:
 
     def _read_back(self, bucket: str, point: Point) -> None:
         asked: dict[str, str | int | float] = {"building": point.building, "at": point.at_ms * 1_000_000}
+        found = self._ask(bucket, _READ[point.measurement], asked)
+        if found is not None and [row[1] for series in found for row in series.values] != [point.power_w]:
+            raise NotStored("InfluxDB confirms what it does not store; it is kept and sent again")
+
+    def _ask(self, bucket: str, query: str, parameters: Mapping[str, str | int | float]) -> list[Series] | None:
+        """The answer; None from a server that cannot be asked: a newer one need not know InfluxQL."""
         try:
-            found = self._influx.query(bucket, _READ[point.measurement], asked)
+            found = self._influx.query(bucket, query, parameters)
+            if any(series.columns[:1] != ("time",) for series in found):  # VictoriaMetrics answers anything
+                raise Rejected("the server answers InfluxQL with something else")
         except NilmError as error:
-            if self._influx.is_older_api():
+            if isinstance(error, Unavailable) and self._influx.is_older_api():
                 raise
-            if str(error) != self._cannot_read:  # a newer server need not know InfluxQL
+            if str(error) != self._cannot_read:
                 _log.warning("%s; what is written is not read back", error)
             self._cannot_read = str(error)
-            return
+            return None
         self._cannot_read = ""
-        if [row[1] for series in found for row in series.values] != [point.power_w]:
-            raise NotStored("InfluxDB confirms what it does not store; it is kept and sent again")
+        return found
 
     def _set_aside(self, lines: Sequence[str], error: Rejected) -> None:
         """InfluxDB keeps the good lines of a batch that it answers 400; the batch is kept for a person to look at."""

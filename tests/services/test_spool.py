@@ -17,6 +17,7 @@ from edge.adapters import spool as spool_module
 from edge.adapters.changed_hours import ChangedHours
 from edge.adapters.files import free_bytes
 from edge.adapters.influx import Influx
+from edge.adapters.processes import free_port
 from edge.adapters.spool import Spool
 from edge.adapters.streams import Streams
 from edge.config_text import to_toml
@@ -25,7 +26,7 @@ from edge.errors import Unavailable
 from edge.persist import Outlet
 from edge.settings import Config
 from tests.faulty import Faulty
-from tests.servers import wait_until
+from tests.servers import victoria_metrics, wait_for_answer, wait_until
 from tests.services.appliance import COMMAND
 
 START_S = 1_700_000_000 // 3600 * 3600
@@ -304,3 +305,22 @@ def test_killed_at_random_moments_through_an_outage_everything_is_stored_once(
     faulty.behave()
     _until_empty(_outlet(through, streams), streams, through)
     assert _stored(through) == [float(n) for n in range(seconds)]
+
+
+def test_a_server_that_cannot_be_asked_is_written_all_the_same(
+    config: Config, streams: Streams, tmp_path: Path
+) -> None:
+    port = free_port()
+    server = victoria_metrics(tmp_path / "victoria", port)
+    server.start()
+    try:
+        newer = replace(config, influx=replace(config.influx, url=f"http://127.0.0.1:{port}"))
+        wait_for_answer(Influx.connect(newer.influx).ping)
+        outlet = _outlet(newer, streams)
+        streams.add_samples([Sample("home", START_S * 1000, 1.0, flags=Flags.HELD)])
+        outlet.turn()
+        assert streams.length("home", "outbox") == 0
+        assert "not read back" in outlet.status
+    finally:
+        server.terminate()
+        server.wait_or_kill(10)
