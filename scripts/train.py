@@ -116,7 +116,7 @@ def redd(arguments: argparse.Namespace) -> None:
     facts = {"id": "redd", "version": "1", **recipe.as_entry(), "training": training}
     plan = trainer.network.plan()
     model = artifact.write(arguments.out, plan, facts, artifact.uncalibrated(targets), {}, quantized=True)
-    artifact.write(arguments.out, plan, facts, fit(model, [tuned]), {}, quantized=True)
+    artifact.write(arguments.out, plan, facts, fit(model, tuned), {}, quantized=True)
     print(f"nilm-edge evaluate HOUSE.parquet --models {arguments.out}")
 
 

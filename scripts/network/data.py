@@ -15,8 +15,8 @@ FIRST_DAY = date(2024, 1, 1)
 DAY_S = 86_400
 OWN_DAYS = 90
 """Days of the shipped home, after those of its file, that are in the pool: same machines and people, other days."""
-CALIBRATION_DAYS = 48
-"""As many more, never trained on, to fit constants on."""
+CALIBRATION_DAYS, CALIBRATION_WEEKS_EARLIER = 40, 6
+"""Days of it to fit constants on: in the season of its file, and none of its seconds either."""
 ALL_APPLIANCES = 0.4
 """Share of training homes that have every appliance."""
 SLOW_METERS, SLOWEST_S = 0.25, 10.0
@@ -40,9 +40,9 @@ def record(
     return Recording(home.mains_w, np.stack([home.appliances[t.name] for t in targets], axis=1))
 
 
-def own_days(days: int) -> list[Recording]:
+def own_days(days: int, *, weeks_earlier: int = 0) -> list[Recording]:
     """Days of the shipped home that follow those of its file, a recording each."""
-    home = later_days(days)
+    home = later_days(days, weeks_earlier=weeks_earlier)
     mains_w, watts = home.mains_w, np.stack([home.appliances[t.name] for t in TARGETS], axis=1)
     at = range(0, len(mains_w), DAY_S)
     return [Recording(mains_w[a : a + DAY_S], watts[a : a + DAY_S]) for a in at]

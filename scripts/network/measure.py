@@ -15,7 +15,7 @@ from edge.core.physics import Decoder
 from edge.core.registry import Appliance
 from network.data import Recording
 
-LEVELS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
+LEVELS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
 OFF_SHARE = 0.75
 """The off level is that share of the on level."""
 COVERAGE = 0.9
@@ -35,29 +35,19 @@ def score(model: OnnxModel, home: Recording) -> list[Score]:
     return tally.scores()
 
 
-def fit(model: OnnxModel, kinds: Sequence[Sequence[Recording]]) -> tuple[Appliance, ...]:
-    """The appliances with p_on calibrated (Platt), on levels, and intervals that cover (split conformal).
-
-    An on level is where the mean F1 over the kinds of homes is best: where less is known, less certainty is enough.
-    """
+def fit(model: OnnxModel, homes: Sequence[Recording]) -> tuple[Appliance, ...]:
+    """The appliances with p_on calibrated (Platt), on levels of best F1, and intervals that cover (split conformal)."""
     encoder = Encoder(model.spec.preprocessing)
-    homes = [home for kind in kinds for home in kind]
-    kind_of = np.concatenate([np.full(len(h.mains_w), n) for n, kind in enumerate(kinds) for h in kind])
     outputs = [model.window(encoder.encode_series(home.mains_w)) for home in homes]
     fitted = []
     for n, appliance in enumerate(model.spec.appliances):
         truth_w = [home.appliances_w[:, n] for home in homes]
         heads = [y[:, n :: len(model.spec.appliances)] for y in outputs]
-        fitted.append(_fit(appliance, heads, truth_w, kind_of))
+        fitted.append(_fit(appliance, heads, truth_w))
     return tuple(fitted)
 
 
-def _fit(
-    appliance: Appliance,
-    heads: list[NDArray[np.float32]],
-    truth_w: list[NDArray[np.float32]],
-    kind_of: NDArray[np.int64],
-) -> Appliance:
+def _fit(appliance: Appliance, heads: list[NDArray[np.float32]], truth_w: list[NDArray[np.float32]]) -> Appliance:
     logit = np.concatenate([y[:, 0] for y in heads]).astype(np.float64)
     all_w = np.concatenate(truth_w)
     true = all_w >= appliance.on_threshold_w
@@ -67,8 +57,7 @@ def _fit(
     for level in LEVELS:
         choice = replace(calibrated, on_level=level, off_level=round(level * OFF_SHARE, 3))
         on = np.concatenate([_on(choice, y) for y in heads])
-        f1 = [rates_of(on[kind_of == kind], true[kind_of == kind])[0] for kind in np.unique(kind_of)]
-        choices.append((np.mean(f1), choice, on))
+        choices.append((rates_of(on, true)[0], choice, on))
     _, best, on = max(choices, key=lambda c: c[0])
     either = on | true
     return _widened(best, np.concatenate(heads)[either], on[either], all_w[either])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +26,13 @@ def shipped(days: float = SHIPPED_DAYS) -> Home:
     return simulate(SHIPPED_SEED, days, SHIPPED_START, all_appliances=True)
 
 
-def later_days(days: int) -> Home:
-    """The shipped home on the days after its file's: the same machines and people, none of the file's seconds."""
-    home = simulate(SHIPPED_SEED, SHIPPED_DAYS + days, SHIPPED_START, all_appliances=True)
+def later_days(days: int, *, weeks_earlier: int = 0) -> Home:
+    """The shipped home on the days after its file's: the same machines and people, none of the file's seconds.
+
+    `weeks_earlier` moves these days in the calendar, into another season.
+    """
+    start = SHIPPED_START - timedelta(weeks=weeks_earlier)
+    home = simulate(SHIPPED_SEED, SHIPPED_DAYS + days, start, all_appliances=True)
     after = slice(SHIPPED_DAYS * DAY_S, None)
     appliances = {name: power_w[after].copy() for name, power_w in home.appliances.items()}
     return replace(
