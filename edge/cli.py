@@ -206,7 +206,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     config = _load(options)
-    start_logging(config.log_level)
+    start_logging(config.log_level, config.log_format)
     match options.service:
         case "simulate":
             from edge.simulate import run as simulate  # noqa: PLC0415

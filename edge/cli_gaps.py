@@ -73,7 +73,7 @@ def _backfill(options: argparse.Namespace, config: Config) -> None:
     from edge.local_time import zone  # noqa: PLC0415
     from edge.meter_log import read  # noqa: PLC0415
 
-    start_logging(config.log_level)
+    start_logging(config.log_level, config.log_format)
     be_nice()
     if options.file:
         building = options.building or _only_building(config)

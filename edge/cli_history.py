@@ -69,7 +69,7 @@ def add_bench(which: Any, command: Command, load: Load) -> None:
 def _snapshot(options: argparse.Namespace, config: Config) -> int:
     from edge.snapshot import be_nice, run  # noqa: PLC0415 - each command loads only what it needs
 
-    start_logging(config.log_level)
+    start_logging(config.log_level, config.log_format)
     be_nice()
     done = run(config, verify=options.verify)
     if options.json:

@@ -111,7 +111,11 @@ class Gateway:
 
     host: str = setting("127.0.0.1", "Address to listen on; 127.0.0.1 is this machine alone.")
     port: int = setting(8080, "TCP port to listen on.", low=1, high=65535)
-    cors_origins: str = setting("", "Web origins that may read the API, separated by commas; empty for none.")
+    cors_origins: str = setting("", "Web origins that may call the API, separated by commas; empty for none.")
+    hosts: str = setting("", "Names under which browsers may reach it besides this machine's own, separated by commas.")
+    trusted_proxies: str = setting(
+        "", "Addresses or networks of reverse proxies whose X-Forwarded-For and -Proto are believed; empty for none."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,7 @@ class Config:
 
     data_dir: str = setting("/var/lib/nilm-edge", "Folder for what nilm-edge writes itself.")
     log_level: str = setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
+    log_format: str = setting("text", "Log lines for people, or one JSON object each.", choices=("text", "json"))
     durability: str = setting(
         "second",
         "What a power cut may take: a second of samples, nothing (sample), ten seconds (relaxed).",

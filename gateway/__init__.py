@@ -5,7 +5,22 @@ from flask import Flask
 from edge.adapters.influx import Influx
 from edge.adapters.streams import Streams
 from edge.settings import Config
-from gateway import access, analytics, assets, export, gaps, health, live, models, problems, replies, security
+from gateway import (
+    access,
+    analytics,
+    assets,
+    export,
+    gaps,
+    health,
+    hosts,
+    live,
+    models,
+    problems,
+    proxies,
+    replies,
+    request_ids,
+    security,
+)
 from gateway.hub import Hub
 from gateway.parts import Parts, install
 
@@ -17,6 +32,9 @@ def create_app(config: Config, streams: Streams, influx: Influx, hub: Hub | None
         hub.start()
     app = Flask("gateway", static_folder=None)
     install(app, Parts(config, streams, influx, hub))
+    proxies.install(app, config.gateway.trusted_proxies)
+    request_ids.install(app)
+    hosts.install(app, config.gateway.hosts)
     for pages in (health.pages, models.pages, analytics.pages, export.pages, gaps.pages, live.pages, assets.pages):
         app.register_blueprint(pages)
     access.enforce(app)

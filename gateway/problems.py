@@ -8,6 +8,7 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from edge.errors import Rejected, Unavailable
+from edge.log import request_id
 from gateway.replies import json_reply
 
 log = logging.getLogger("nilm.gateway")
@@ -30,10 +31,16 @@ def bad(parameter: str, detail: str, status: int = 422) -> Problem:
     return Problem(status, detail, parameter=parameter)
 
 
+def body_of(status: int, detail: str, **more: Any) -> dict[str, Any]:
+    """A problem's members; the request id finds its log lines."""
+    title = HTTPStatus(status).phrase
+    about = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return about | {"request_id": request_id.get()}
+
+
 def reply(status: int, detail: str, **more: Any) -> Response:
     """A problem as a response."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
-    response = json_reply(body, status, "application/problem+json")
+    response = json_reply(body_of(status, detail, **more), status, "application/problem+json")
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response

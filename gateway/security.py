@@ -1,4 +1,4 @@
-"""Headers that tell browsers what the page may do and which other pages may read the API."""
+"""Headers that tell browsers what the page may do and which other pages may call the API."""
 
 import re
 from collections.abc import Set
@@ -16,8 +16,11 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_ASKED = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-ID"
+MAX_BODY_BYTES = 256 * 1024
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 
 
@@ -33,6 +36,7 @@ def allowed_origins(setting: str) -> frozenset[str]:
 def install(app: Flask, cors_origins: str) -> None:
     """Set the headers on every answer of `app`."""
     origins = allowed_origins(cors_origins)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
 
     @app.after_request
     def _headers(response: Response) -> Response:
@@ -48,5 +52,8 @@ def _allow(response: Response, origins: Set[str]) -> None:
     origin = request.headers.get("Origin", "")
     if origin in origins:
         response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = "Content-Disposition, Retry-After, X-Request-ID"
         if request.method == "OPTIONS":
-            response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
+            response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST, OPTIONS"
+            response.headers["Access-Control-Allow-Headers"] = _ASKED
+            response.headers["Access-Control-Max-Age"] = "600"

@@ -2,12 +2,9 @@
 
 import gc
 import logging
-import socket
 import threading
 import time
 
-from cheroot.server import HTTPConnection
-from cheroot.wsgi import Server as WsgiServer
 from flask import Flask
 
 from edge.adapters.influx import Influx
@@ -18,6 +15,8 @@ from edge.settings import Config
 from edge.unit import Unit
 from gateway import create_app
 from gateway.hub import MAX_CLIENTS, Hub
+from gateway.security import MAX_BODY_BYTES
+from gateway.server import Server
 
 log = logging.getLogger("nilm.gateway")
 
@@ -27,30 +26,6 @@ THREADS = MAX_CLIENTS + 24
 CLIENT_TIMEOUT_S = 10
 REDIS_TIMEOUT_S = 0.7
 """Longer than the hub waits for news, short enough for /ready."""
-
-
-class Server(WsgiServer):
-    """cheroot, where a client that connects and says nothing holds no thread."""
-
-    error_log = staticmethod(lambda msg="", level=20, traceback=False: log.log(level, msg, exc_info=traceback))
-
-    @staticmethod
-    def bind_socket(socket_: socket.socket, bind_addr: tuple[str, int]) -> socket.socket:
-        """Bind, or close: cheroot would leave it open."""
-        try:
-            socket_.bind(bind_addr)
-        except OSError:
-            socket_.close()
-            raise
-        return socket_
-
-    def process_conn(self, conn: HTTPConnection) -> None:
-        """Hand a connection to the threads once there is something to read."""
-        if getattr(conn, "nilm_waited", False):
-            super().process_conn(conn)
-        else:
-            conn.nilm_waited = True  # type: ignore[attr-defined]
-            self._connections.put(conn)  # type: ignore[attr-defined]
 
 
 def run(config: Config) -> None:
@@ -86,7 +61,7 @@ def listen(app: Flask, config: Config) -> Server:
         server_name="nilm-edge",
     )
     server.max_request_header_size = 32 * 1024
-    server.max_request_body_size = 256 * 1024
+    server.max_request_body_size = MAX_BODY_BYTES + 1024  # the app refuses first, and says so
     try:
         server.prepare()
     except OSError as error:

@@ -22,8 +22,6 @@ from gateway import create_app
 from gateway.hub import Hub
 from tests.servers import wait_until
 
-SERVE = "import sys; from edge.config import load_config; from gateway.serve import run; run(load_config(sys.argv[1]))"
-
 
 @pytest.fixture
 def client(config: Config, streams: Streams, influx: Influx) -> FlaskClient:
@@ -41,8 +39,7 @@ class Gateway:
         self.url = f"http://127.0.0.1:{port}"
         file = folder / "gateway.toml"
         file.write_text(to_toml(self.config))
-        command = [sys.executable, "-c", SERVE.replace("sys.argv[1]", f"__import__('pathlib').Path({str(file)!r})")]
-        self.process = subprocess.Popen(command)
+        self.process = subprocess.Popen([sys.executable, "-m", "edge", "gateway", "--config", str(file)])
         wait_until(self.answers, what="the gateway")
 
     def answers(self) -> bool:

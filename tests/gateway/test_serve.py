@@ -18,7 +18,7 @@ from tests.servers import wait_until
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stops_within_two_seconds_with_open_streams(gateway: Gateway, streams: Streams, number: int) -> None:
     fill(streams, "home", 3600)
-    request = b"GET /api/stream?building_id=home&after_ms=1 HTTP/1.1\r\nHost: x\r\n\r\n"
+    request = b"GET /api/stream?building_id=home&after_ms=1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
     connections = [socket.create_connection(("127.0.0.1", gateway.port)) for _ in range(12)]
     for connection in connections:  # some read, some are stuck
         connection.sendall(request)
@@ -71,14 +71,14 @@ def test_serves_without_redis_and_influxdb(config: Config, tmp_path_factory: pyt
         b"GET /live HTTP/1.1\r\n\r\n",
         b"GET /live HTTP/1.1\r\nHost: \xff\xfe\r\n\r\n",
         b"GET /live HTTP/1.1\r\nHost: a b:99999999\r\nConnection: close\r\n\r\n",
-        b"GET http://other.example/live HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /%00%ff?building_id=%ff%fe HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /analytics/readings?building_id=%ff&last=%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET http://other.example/live HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /%00%ff?building_id=%ff%fe HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /analytics/readings?building_id=%ff&last=%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"NONSENSE\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
-        b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"POST /live HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n",
-        b"POST /live HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+        b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"POST /live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n",
+        b"POST /live HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
     ],
 )
 def test_odd_requests_get_an_answer_and_harm_nothing(gateway: Gateway, request_bytes: bytes) -> None:

@@ -124,7 +124,7 @@ def test_silent_and_stuck_connections_starve_nobody(gateway: Gateway, streams: S
     silent = [socket.create_connection(address) for _ in range(150)]
     stuck = [socket.create_connection(address) for _ in range(20)]
     for connection in stuck:  # asks for an hour and reads nothing of it
-        connection.sendall(b"GET /api/stream?building_id=home&after_ms=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(b"GET /api/stream?building_id=home&after_ms=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
     began_s = time.monotonic()
     assert urllib3.request("GET", f"{gateway.url}/live", timeout=5).status == 200
     with playing(streams, "home"), listening(gateway) as stream:
@@ -136,7 +136,7 @@ def test_silent_and_stuck_connections_starve_nobody(gateway: Gateway, streams: S
 
 def test_more_streams_than_threads_are_refused(gateway: Gateway, streams: Streams) -> None:
     fill(streams, "home", 2)
-    request = b"GET /api/stream?building_id=home HTTP/1.1\r\nHost: x\r\n\r\n"
+    request = b"GET /api/stream?building_id=home HTTP/1.1\r\nHost: localhost\r\n\r\n"
     open_streams = [socket.create_connection(("127.0.0.1", gateway.port)) for _ in range(MAX_CLIENTS)]
     for connection in open_streams:
         connection.sendall(request)
