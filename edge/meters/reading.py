@@ -50,19 +50,17 @@ def read_number(value: Any, name: str) -> float:
 
 def read_time_ms(value: Any) -> int | None:
     """Unix seconds, Unix ms, or ISO 8601 with a zone, as UTC ms; None where it cannot be trusted."""
-    if isinstance(value, str):
-        try:
+    try:
+        if isinstance(value, str):
             moment = datetime.fromisoformat(value)
-        except ValueError:
+            at_ms = moment.astimezone(UTC).timestamp() * 1000 if moment.tzinfo else 0.0
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            at_ms = value if value > 1e11 else value * 1000
+        else:
             return None
-        if moment.tzinfo is None:
-            return None
-        at_ms = moment.astimezone(UTC).timestamp() * 1000
-    elif isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-        at_ms = value if value > 1e11 else value * 1000
-    else:
+        return int(at_ms) if int(at_ms) in SANE_MS else None
+    except (ValueError, OverflowError):  # no date, no number, or one beyond the calendar
         return None
-    return int(at_ms) if int(at_ms) in SANE_MS else None
 
 
 def _short(value: Any) -> str:

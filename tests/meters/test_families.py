@@ -40,6 +40,8 @@ def test_a_smappee_clock_that_was_never_set_is_not_trusted() -> None:
         (_generic(power="power", time="time"), b'{"power": 1, "time": 1700000000}', 1.0, 1_700_000_000_000),
         (_generic(power="p", time="t"), b'{"p": 1, "t": "2023-11-14T22:13:20+00:00"}', 1.0, 1_700_000_000_000),
         (_generic(power="p", time="t"), b'{"p": 1, "t": "2023-11-14T22:13:20"}', 1.0, None),
+        (_generic(power="p", time="t"), b'{"p": 1, "t": 1%s}' % (b"0" * 400), 1.0, None),
+        (_generic(power="p", time="t"), b'{"p": 1, "t": "0001-01-01T00:00:00+14:00"}', 1.0, None),
     ],
 )
 def test_generic_takes_numbers_and_json(meter: Meter, payload: bytes, power_w: float, at_ms: int | None) -> None:
