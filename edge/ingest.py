@@ -73,16 +73,19 @@ class Intake:
 
     def turn(self, timeout_s: float = 0.1) -> None:
         """One turn of the loop; Unavailable leaves everything as it was."""
-        messages = self._listener.messages(0 if self._received else timeout_s)
-        if self._listener.losses != self._losses:
-            self._losses = self._listener.losses
-            self._received.clear()  # the broker sends again what was not acknowledged
-            self.lost_touch()
-        for message in messages:
+        for message in self._listener.messages(0 if self._received else timeout_s):
             self._receive(message)
+        lost, self._losses = self._listener.losses != self._losses, self._listener.losses
+        if lost:
+            self.lost_touch()
         self._hold()
-        while self._received:
-            self._store([self._received[i] for i in range(min(_BATCH, len(self._received)))])
+        try:
+            while self._received:
+                self._store([self._received[i] for i in range(min(_BATCH, len(self._received)))])
+        except Unavailable:
+            if lost:
+                self._received.clear()  # the broker sends again what was not acknowledged
+            raise
         self._remember()
 
     def lost_touch(self) -> None:

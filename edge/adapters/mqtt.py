@@ -32,6 +32,8 @@ class Message:
     retained: bool
     id: int
     qos: int
+    connection: int = 0
+    """Which connection brought it: on another one its id means another message."""
 
 
 class _Connection:
@@ -91,6 +93,8 @@ class _Connection:
         except (OSError, ValueError) as error:
             self._refused(f"no MQTT broker at {self._settings.host}:{self._settings.port}: {error}")
             return False
+        if isinstance(line := self.client.socket(), socket.socket):
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # acknowledgements do not wait for one another
         return True
 
     def _refused(self, why: str) -> None:
@@ -127,15 +131,23 @@ class Listener(_Connection):
                 raise ConfigError(f"{topic!r} is not an MQTT topic filter")
 
     def messages(self, timeout_s: float) -> list[Message]:
-        """What has arrived; waits at most `timeout_s`. After a loss, unacknowledged messages arrive again."""
+        """What has arrived; waits at most `timeout_s`. After a loss, unacknowledged messages arrive again.
+
+        A broker that was killed may have forgotten what it had just sent. So everything is read before anything can be
+        acknowledged, which on a dead connection would drop the rest; and what arrived before a loss still comes.
+        """
         self.turn(0 if self._arrived else timeout_s)
+        known = 0
+        while known < len(self._arrived) and self.client.socket() is not None:
+            known = len(self._arrived)
+            self.client.loop(0)
         arrived = list(self._arrived)
         self._arrived.clear()
         return arrived
 
     def acknowledge(self, message: Message) -> None:
-        """Let the broker forget `message`."""
-        if message.qos:
+        """Let the broker forget `message`; one of an earlier connection comes again."""
+        if message.qos and message.connection == self.losses:
             self.client.ack(message.id, message.qos)
 
     def on_connected(self) -> None:
@@ -144,26 +156,39 @@ class Listener(_Connection):
         self.client.subscribe([(topic, options) for topic in self._topics])
 
     def on_lost(self) -> None:
-        """Drop what is not stored yet: the broker sends it again."""
-        self._arrived.clear()
+        """What is not acknowledged by now cannot be any more."""
         self.losses += 1
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
-        self._arrived.append(Message(message.topic, bytes(message.payload), message.retain, message.mid, message.qos))
+        payload = bytes(message.payload)
+        self._arrived.append(Message(message.topic, payload, message.retain, message.mid, message.qos, self.losses))
 
 
 class Publisher(_Connection):
-    """Publishes at QoS 1; what the broker has not confirmed (`unconfirmed`) is sent again after a loss."""
+    """Publishes at QoS 1, in order; what the broker has not confirmed (`unconfirmed`) is sent again after a loss."""
 
     def __init__(self, settings: Mqtt, client_id: str) -> None:
         super().__init__(settings, client_id, 3600, manual_ack=False)
         self.unconfirmed = 0
+        self._unsent: deque[tuple[str, bytes]] = deque()
         self.client.on_publish = self._on_publish
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Send `payload`, or keep it for a broker that is away."""
-        self.client.publish(topic, payload, qos=1)
+        self._unsent.append((topic, payload))
         self.unconfirmed += 1
+        self._send()
+
+    def turn(self, timeout_s: float) -> None:
+        """The same, and send what has waited."""
+        super().turn(timeout_s)
+        self._send()
+
+    def _send(self) -> None:
+        """Not before the broker has said that it is there: paho would send it ahead of what it has to send again."""
+        while self.connected and self._unsent:
+            topic, payload = self._unsent.popleft()
+            self.client.publish(topic, payload, qos=1)
 
     def _on_publish(self, _client: Any, _data: Any, _id: int, _reason: Any, _properties: Any) -> None:
         self.unconfirmed -= 1

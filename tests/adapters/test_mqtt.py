@@ -1,3 +1,5 @@
+import os
+import signal
 import time
 from dataclasses import replace
 
@@ -93,6 +95,36 @@ def test_a_lost_connection_is_counted_and_comes_back_by_itself(config: Config, s
     assert not listener.connected
     servers.start()
     _connected(listener)
+
+
+def test_what_waited_for_the_broker_is_sent_in_order(config: Config, publisher: Publisher, servers: Servers) -> None:
+    topic = config.meters[0].topic
+    away = Listener(config.mqtt, [topic])
+    _connected(away)
+    _listen(away, 1, 0.2)
+    away.close()
+    servers.mosquitto.terminate()
+    servers.mosquitto.wait_or_kill(5)
+    numbers = [str(n).encode() for n in range(50)]
+    for number in numbers[:48]:
+        publisher.publish(topic, number)
+        publisher.turn(0)
+    servers.start()
+    assert servers.mosquitto.pid
+    os.kill(servers.mosquitto.pid, signal.SIGSTOP)  # it takes connections and answers nothing
+    while publisher.connected or publisher.client.socket() is None:
+        publisher.turn(0.01)
+    publisher.publish(topic, numbers[48])
+    os.kill(servers.mosquitto.pid, signal.SIGCONT)
+    _connected(publisher)
+    _publish(publisher, topic, numbers[49])
+    back = Listener(config.mqtt, [topic])
+    got: list[bytes] = []
+    while len(got) < 50 and (messages := _listen(back, 1)):
+        got += [message.payload for message in messages]
+        for message in messages:
+            back.acknowledge(message)
+    assert got == numbers
 
 
 def test_retained_messages_are_not_asked_for(config: Config, publisher: Publisher) -> None:

@@ -148,6 +148,18 @@ def test_messages_that_queued_while_we_were_away_are_all_stored(bench: Bench) ->
     assert bench.streams.counters("home")["accepted"] == 151
 
 
+def test_what_a_killed_broker_had_just_sent_is_stored(bench: Bench, servers: Servers) -> None:
+    """It may not have saved it, and the meter has its confirmation."""
+    bench.send(*(_message(NOW_S - 200 + n) for n in range(15)))
+    servers.mosquitto.wait_or_kill(0)
+    bench.until(lambda: bench.streams.length("home", "window") == 15)
+    servers.start()
+    bench.until(lambda: bench.listener.connected)
+    bench.turn(0.1)
+    bench.send(_message(NOW_S - 100))
+    bench.until(lambda: bench.streams.length("home", "window") == 16)
+
+
 def test_what_explains_a_missing_second_is_remembered(bench: Bench, streams: Streams) -> None:
     bench.until(lambda: not streams.events("home"))
     bench.send(_message(NOW_S))
