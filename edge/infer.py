@@ -30,6 +30,7 @@ def run(config: Config) -> None:
             predictor.turn()
             unit.worked()
         except Unavailable as error:
+            predictor.start_over()
             unit.failed(error)
         unit.beat(predictor.status(), lag_ms=predictor.lag_ms, models=loaded.said, reload=loaded.reload)
 
@@ -93,6 +94,11 @@ class Predictor:
     def use(self, disaggregator: Disaggregator) -> None:
         """Go on with other models from the next turn, at the first second without predictions."""
         self._next = disaggregator
+
+    def start_over(self) -> None:
+        """After a fault: take up where Redis says, which may have lost its last second and what was said of it."""
+        self._predicted_ms.clear()
+        self._unstored = []
 
     def status(self) -> str:
         """How it goes, in words."""

@@ -124,6 +124,22 @@ def test_a_second_that_redis_refused_is_stored_when_it_takes_data_again(streams:
     assert _all(streams).at_ms.tolist() == [sample.at_ms for sample in streams.window("home")]
 
 
+def test_what_redis_lost_with_the_end_of_its_log_is_predicted_again(streams: Streams) -> None:
+    streams.add_samples(_samples(0, 700))
+    predictor = _predictor(streams)
+    predictor.turn()
+    whole = _all(streams)
+    kept = streams._redis.xrange("nilm:home:predictions")[:-3]
+    streams._redis.delete("nilm:home:predictions")
+    for entry_id, fields in kept:
+        streams._redis.xadd("nilm:home:predictions", fields, entry_id)
+    predictor.start_over()
+    predictor.turn()
+    again = _all(streams)
+    assert np.array_equal(again.at_ms, whole.at_ms)
+    assert np.array_equal(again.values, whole.values)
+
+
 def test_several_buildings_do_not_disturb_each_other(streams: Streams) -> None:
     alone = _samples(0, 200, "alone")
     streams.add_samples(alone)
