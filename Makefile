@@ -4,7 +4,7 @@ PYTHON_BIN := .venv/bin/python
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench lock clean test-appliance
+.PHONY: help setup run test check bench lock clean test-appliance test-faults
 
 help: ## show this
 	@echo "nilm-edge: one mains meter in, every appliance out"
@@ -39,6 +39,10 @@ bench: ## measure inference, history and the pipeline into build/bench/
 test-appliance: ## set-up and run on fresh Debian 12 and 13 (as root, takes long)
 	@scripts/setup.sh appliance
 	@exec $(PYTHON_BIN) -m pytest -m appliance tests/appliance $(ARGS)
+
+test-faults: ## kill, cut off, fill up, lie to each part; results to docs/reliability.md
+	@scripts/setup.sh faults
+	@exec $(PYTHON_BIN) -m pytest -s -m faults tests/faults --report docs/reliability.md $(ARGS)
 
 lock: ## renew the lock files from pyproject.toml
 	@scripts/lock.sh

@@ -4,6 +4,7 @@
 #   scripts/setup.sh run        the servers and .venv as the appliance needs them
 #   scripts/setup.sh check      .venv with the tools for checks, no servers
 #   scripts/setup.sh test       the same with the servers and the browser that the tests use
+#   scripts/setup.sh faults     what the full set of faults uses
 #   scripts/setup.sh appliance  what the tests on fresh machines use
 #
 # Exit code 2: something must be installed or changed by the user, and the message says what.
@@ -26,8 +27,8 @@ stop() { # exit-code sentence...
 mode=${1:-run}
 case $mode in
 run) lock=requirements.lock ;;
-check | test | appliance) lock=requirements-dev.lock ;;
-*) stop 2 "unknown mode '$mode'; use run, check, test or appliance." ;;
+check | test | faults | appliance) lock=requirements-dev.lock ;;
+*) stop 2 "unknown mode '$mode'; use run, check, test, faults or appliance." ;;
 esac
 
 # One set-up at a time in a checkout. The lock is on this script itself, so no file is left behind.
@@ -40,8 +41,9 @@ fi
 refuse_odd_folder
 choose_python
 missing=()
-case $mode in run | test) need_servers ;; esac
+case $mode in run | test | faults) need_servers ;; esac
 if [ "$mode" = test ]; then need_test_programs; fi
+if [ "$mode" = faults ]; then need_fault_programs; fi
 if [ "$mode" = appliance ]; then need_appliance_programs; fi
 if ! venv_is_ready; then need_build_tools; fi
 install_packages

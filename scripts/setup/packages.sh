@@ -16,6 +16,11 @@ need_test_programs() {
     need chromium chromium
 }
 
+need_fault_programs() {
+    need faketime faketime
+    need unshare util-linux
+}
+
 need_appliance_programs() {
     need debootstrap debootstrap
     need systemd-nspawn systemd-container
