@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from edge import __version__, cli_gaps, cli_history
+from edge import __version__, cli_backup, cli_gaps, cli_history
 from edge.config import influx_token, load_config
 from edge.config_text import masked, to_toml
 from edge.errors import NilmError
@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(do=_status)
     cli_history.add(commands, _command, _load)
     cli_gaps.add(commands, _command, _load)
+    cli_backup.add(commands, _command, _load)
     _add_models(commands)
     _add_evaluate(commands)
     _add_bench(commands)

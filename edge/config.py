@@ -35,6 +35,14 @@ def load_config(file: Path | None, environ: Mapping[str, str] = os.environ) -> C
     return _from_environment(config, environ)
 
 
+def parse_config(text: str, where: str) -> Config:
+    """The configuration in a TOML text, the rest at its defaults; ConfigError names `where` and the key."""
+    try:
+        return _from_toml(Config(), tomllib.loads(text), where)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where} is not valid TOML: {error}") from error
+
+
 def without_settings(environ: Mapping[str, str]) -> dict[str, str]:
     """`environ` without the variables that set something, for a process whose settings stand in its file."""
     return {key: value for key, value in environ.items() if not key.startswith(PREFIX) and key not in KNOWN_NAMES}

@@ -161,7 +161,7 @@ class Outlet:
                 self.status += "; no room for the spool either: Redis holds it, and drops the oldest when it must"
                 return
             entries = self._streams.read_outbox({building: b"0-0"}, _SEGMENT, 0.001)[building]
-            dropped = self._spool.add(building, list(_frames(entries)))
+            dropped = self._spool.add(building, list(frames_of(entries)))
             self._streams.remove_from_outbox(building, entries[-1].id)
             for segment in dropped:
                 self._streams.count(segment.building, "spool_dropped", segment.entries)
@@ -218,7 +218,8 @@ def _late_ms(entries: list[OutboxEntry]) -> list[int]:
     return [sample.at_ms for sample in samples if sample.flags & Flags.LATE]
 
 
-def _frames(entries: list[OutboxEntry]) -> Iterable[Frame]:
+def frames_of(entries: list[OutboxEntry]) -> Iterable[Frame]:
+    """Outbox entries as the frames of a segment."""
     waiting = iter(entries)
     while part := list(islice(waiting, _FRAME)):
         yield Frame(len(part), tuple(_lines(part)))

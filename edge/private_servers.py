@@ -12,6 +12,9 @@ from edge.settings import Config
 PACKAGES = {"mosquitto": "mosquitto", "redis-server": "redis-server", "influxd": "influxdb"}
 """Each server's program and the Debian package that has it."""
 
+RESTORING = "restoring"
+"""In a data folder as long as a restore into it is not complete."""
+
 _SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
 
 

@@ -18,6 +18,7 @@ from edge.adapters.streams import Streams
 from edge.config import influx_token
 from edge.core.vitals import SERVICES
 from edge.errors import NilmError, Unavailable
+from edge.private_servers import RESTORING
 from edge.settings import Config
 from edge.stack import Stack, private_config
 from edge.status import live_line, stored_up_to_ms
@@ -75,6 +76,8 @@ def _claim(data_dir: Path) -> IO[str]:
         raise CannotRun(
             f"nilm-edge already runs in {data_dir}; stop it first, or choose another folder with --data-dir."
         )
+    if (data_dir / RESTORING).exists():
+        raise CannotRun(f"A restore into {data_dir} was cut short; repeat nilm-edge restore, then start this again.")
     free_mb = shutil.disk_usage(data_dir).free // 1_000_000
     if free_mb < _NEEDED_FREE_MB:
         raise CannotRun(_no_room(data_dir, free_mb))

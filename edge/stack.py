@@ -62,7 +62,7 @@ class Stack:
         influx = Influx.connect(self.config.influx, influx_token(self.config))
         checks: tuple[Callable[[], object], ...] = (lambda: broker_answers(self.config.mqtt), streams.ping, influx.ping)
         for server, check in zip(self.servers, checks, strict=True):
-            _wait_for(server, check)
+            wait_for(server, check)
 
     def start_service(self, name: str, *options: str) -> None:
         """Start one of our services by the command that systemd uses as well."""
@@ -145,7 +145,8 @@ def private_config(config: Config, data_dir: Path, port: int) -> Config:
     )
 
 
-def _wait_for(server: Child, check: Callable[[], object]) -> None:
+def wait_for(server: Child, check: Callable[[], object]) -> None:
+    """Wait until a started server answers; StartFailed with its last words where it does not."""
     end_s = time.monotonic() + _START_TIMEOUT_S
     while True:
         try:

@@ -10,19 +10,25 @@ from typing import BinaryIO
 from edge.errors import Unavailable
 
 
-def write_whole(file: Path, content: bytes) -> None:
+def write_whole(file: Path, content: bytes, *, private: bool = False) -> None:
     """Put `content` at `file`, safe against a power cut at any moment; Unavailable where the disk refuses."""
-    with written_whole(file) as stream:
+    with written_whole(file, private=private) as stream:
         stream.write(content)
 
 
 @contextmanager
-def written_whole(file: Path) -> Iterator[BinaryIO]:
-    """A stream whose content appears at `file` once the block has ended well, and never where it fails."""
+def written_whole(file: Path, *, private: bool = False) -> Iterator[BinaryIO]:
+    """A stream whose content appears at `file` once the block has ended well, and never where it fails.
+
+    `private`: nobody but the owner can read it, from its first byte on.
+    """
     part = file.with_name(file.name + ".part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
+            if private:
+                part.unlink(missing_ok=True)
+                part.touch(0o600, exist_ok=False)
             with part.open("wb") as stream:
                 yield stream
                 stream.flush()

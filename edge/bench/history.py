@@ -13,11 +13,12 @@ import orjson
 
 from edge.adapters import history_tables as tables
 from edge.adapters.duck import Catalogue, Limits, build_catalogue
-from edge.adapters.files import write_whole
+from edge.adapters.files import write_whole, written_whole
 from edge.adapters.influx import Influx
 from edge.adapters.onnx_model import load_models
 from edge.adapters.processes import free_port, output_of
 from edge.adapters.streams import Streams
+from edge.backup import run as write_backup
 from edge.bench import machine
 from edge.core.disaggregator import Disaggregator
 from edge.core.line_protocol import sample_line, tick_lines
@@ -26,6 +27,7 @@ from edge.core.prediction import Tick
 from edge.core.wanted import Wanted
 from edge.export import history, pieces
 from edge.models import models_dir
+from edge.restore import Restore
 from edge.settings import Config
 from edge.simulate import Home
 from edge.snapshot import Snapshot
@@ -86,6 +88,10 @@ def _measure(stack: Stack, days: int) -> dict[str, Any]:
     dated = f"{span} AND date >= '{date_of(week_ms)}' AND date < '{date_of(week_ms + 7 * DAY_MS)}'"
     wanted = Wanted(building, "appliance", "1s", _START_MS, _START_MS + DAY_MS)
     export = _cost(influxd, lambda: [len(p) for p in pieces(wanted, "csv", history(snapshot.folder, stored, wanted))])
+    backup = _cost(influxd, lambda: _backup(config, stack.data_dir / "backup.tar"))
+    back = Restore(config, stack.data_dir, lambda _: None)
+    elsewhere = replace(first, building="restored")
+    restore = _cost(influxd, lambda: back.day(elsewhere, snapshot.folder.place(building, first.date)))
     return {
         **machine.describe(),
         "appliances": appliances,
@@ -105,7 +111,15 @@ def _measure(stack: Stack, days: int) -> dict[str, Any]:
         "week_heat_map_without_date_ms": _ask(snapshot, _HEAT_MAP.format(span)),
         "energy_by_day_ms": _ask(snapshot, "SELECT time, appliance, energy_kwh FROM appliance_1d ORDER BY ALL"),
         "export_day_csv": export,
+        "backup": backup,
+        "backup_bytes": (stack.data_dir / "backup.tar").stat().st_size,
+        "restore_day": restore,
     }
+
+
+def _backup(config: Config, file: Path) -> None:
+    with written_whole(file) as out:
+        write_backup(config, out, lambda _: None, snapshot=False)
 
 
 def _snapshot_in_a_process_of_its_own(stack: Stack, influxd: int | None) -> tuple[dict[str, float], float]:
@@ -190,6 +204,8 @@ def _print(figures: dict[str, Any]) -> None:
         ("snapshot_day", "snapshot the day"),
         ("snapshot_process", "nilm-edge snapshot of 23 hours"),
         ("export_day_csv", "export the day's seconds as CSV"),
+        ("backup", "backup of all days, no snapshot"),
+        ("restore_day", "restore a day into InfluxDB"),
     ):
         cost = figures[name]
         print(f"{what:<34}{cost['wall_s']:>8}{cost['own_cpu_s']:>11}{cost['influxd_cpu_s']:>15}")
@@ -199,6 +215,7 @@ def _print(figures: dict[str, Any]) -> None:
         print(f"{kind:<14}{size / 1e6:>8.2f} MB a building and day")
     both = figures["bytes_a_building_day"] / 1e6, figures["influx_bytes_a_day"] / 1e6
     print(f"{'all':<14}{both[0]:>8.2f} MB; InfluxDB, not compacted yet, {both[1]:.1f} MB\n")
+    print(f"backup {figures['backup_bytes'] / 1e6:.1f} MB")
     print(f"with {figures['days']} days stored: catalogue made in {figures['catalogue_s']} s")
     print(f"a week's hourly heat map          {figures['week_heat_map_ms']:>8} ms")
     print(f"the same without date             {figures['week_heat_map_without_date_ms']:>8} ms")

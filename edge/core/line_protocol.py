@@ -33,16 +33,16 @@ def sample_line(sample: Sample) -> str:
         fields += f",voltage_v={_float(sample.voltage_v)}"
     if sample.current_a is not None:
         fields += f",current_a={_float(sample.current_a)}"
-    return f"mains,building={_tag(sample.building)} {fields} {sample.at_ms // 1000}"
+    return f"mains,building={escaped_tag(sample.building)} {fields} {sample.at_ms // 1000}"
 
 
 def tick_lines(tick: Tick) -> Iterator[str]:
     """One point of measurement `appliance` for each appliance, and one for `other`."""
-    building, at_s = _tag(tick.building), tick.at_ms // 1000
+    building, at_s = escaped_tag(tick.building), tick.at_ms // 1000
     for column, row in zip(tick.columns, tick.values.tolist(), strict=True):
         power_w, p_on, low_w, high_w, on, warmup = row
         yield (
-            f"appliance,appliance={_tag(column.appliance)},building={building} "
+            f"appliance,appliance={escaped_tag(column.appliance)},building={building} "
             f"power_w={_float(power_w)},p_on={_float(p_on)},low_w={_float(low_w)},high_w={_float(high_w)},"
             f"on={_bool(on)},warmup={_bool(warmup)},model={_text(column.model)} {at_s}"
         )
@@ -80,7 +80,8 @@ def _bool(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _tag(value: str) -> str:
+def escaped_tag(value: str) -> str:
+    """A tag value as line protocol has it."""
     return value.replace("\\", "\\\\").replace(",", "\\,").replace(" ", "\\ ").replace("=", "\\=").replace("\n", "\\n")
 
 

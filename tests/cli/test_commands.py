@@ -11,7 +11,7 @@ from edge.config_text import to_toml
 from edge.settings import Config
 
 COMMANDS = ["run", "simulate", "ingest", "infer", "persist", "gateway", "config", "status"]
-COMMANDS += ["snapshot", "query", "export", "gaps", "backfill"]
+COMMANDS += ["snapshot", "query", "export", "gaps", "backfill", "backup", "restore"]
 COMMANDS += [
     "models list",
     "models verify",

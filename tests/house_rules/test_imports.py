@@ -14,7 +14,7 @@ PURE = {"bisect", "collections", "contextlib", "dataclasses", "enum", "functools
 PURE |= {"bz2", "struct", "zlib", "math", "re", "typing", "numpy", "edge"}
 OWNER = {
     "paho": {"edge/adapters/mqtt.py"},
-    "redis": {"edge/adapters/streams.py", "edge/adapters/redis_log.py"},
+    "redis": {"edge/adapters/streams.py", "edge/adapters/redis_log.py", "edge/adapters/redis_notes.py"},
     "onnxruntime": {"edge/adapters/onnx_model.py"},
     "pyarrow": {"edge/adapters/parquet.py", "edge/adapters/history_"},
     "duckdb": {"edge/adapters/duck.py"},

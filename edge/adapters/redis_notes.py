@@ -1,0 +1,34 @@
+"""What Redis alone knows and a new machine should know as well: each building's counters and what its meter did."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from edge.adapters.streams import available
+
+
+class RedisNotes:
+    """One Redis. Unavailable while it is away."""
+
+    def __init__(self, url: str, timeout_s: float = 5.0) -> None:
+        self._redis: Any = redis.Redis.from_url(
+            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
+        )
+
+    def put_back(self, building: str, counters: Mapping[str, int], events: Sequence[tuple[int, str]]) -> None:
+        """Make a building known, with these counters and events; what came since stays, and twice is once."""
+        key = f"nilm:{building}"
+        with available():
+            pipeline = self._redis.pipeline(transaction=True)
+            pipeline.sadd("nilm:buildings", building)
+            there = set(self._redis.hkeys(f"{key}:counters"))
+            for name, value in counters.items():
+                if name.encode() not in there:
+                    pipeline.hset(f"{key}:counters", name, value)
+            if not self._redis.exists(f"{key}:events"):
+                for at_ms, state in events:
+                    pipeline.xadd(f"{key}:events", {"at_ms": at_ms, "state": state})
+            pipeline.execute()
