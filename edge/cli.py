@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from edge import __version__, cli_backup, cli_gaps, cli_history
+from edge import __version__, cli_backup, cli_gaps, cli_history, cli_meters
 from edge.config import influx_token, load_config
 from edge.config_text import masked, to_toml
 from edge.errors import NilmError
 from edge.log import start_logging
+from edge.meters import FAMILIES
 from edge.settings import Config
 
 _RUN_DIR = Path("var")
@@ -48,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
         service.set_defaults(do=_serve, service=name)
         if name == "simulate":
             service.add_argument("--preceding-hour", action="store_true", help="first put in the hour before, once")
-            service.add_argument("--format", choices=("smappee", "json"), help="payload to send")
+            service.add_argument(
+                "--format", choices=(*FAMILIES, "json"), metavar="FAMILY", help="a meter family's, or json"
+            )
             service.add_argument("--topic", help="MQTT topic to publish to")
     config = _command(
         commands, "config", "print the effective configuration, secrets masked", "nilm-edge config --json"
@@ -66,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_history.add(commands, _command, _load)
     cli_gaps.add(commands, _command, _load)
     cli_backup.add(commands, _command, _load)
+    cli_meters.add(commands, _command, _load)
     _add_models(commands)
     _add_evaluate(commands)
     _add_bench(commands)

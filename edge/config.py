@@ -116,6 +116,11 @@ def _checked(value: Any, default: Any, about: Field[Any], where: str) -> Any:
     return value
 
 
+def checked(table: Any, data: Mapping[str, Any], where: str) -> Any:
+    """`table` with the values of `data`, each of its kind and within its bounds; ConfigError names the key."""
+    return _fill(table, data, where)
+
+
 _KINDS = {str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false"}
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
+from edge.meters import FAMILIES
+
 
 def setting(
     default: Any,
@@ -67,14 +69,28 @@ class Meter:
     """One meter: whose mains it measures and how its messages are read."""
 
     building: str = setting("home", "The building this meter measures.")
-    family: str = setting("smappee", "How payloads are read; see docs/meters.md.", choices=("smappee", "generic"))
-    topic: str = setting("servicelocation/+/realtime", "MQTT topic filter to subscribe to.")
-    power: str = setting(
-        "", "Family generic: dotted path of the power value in a JSON payload; empty for a plain number."
+    family: str = setting("smappee", "How payloads are read; see docs/meters.md.", choices=tuple(FAMILIES))
+    topic: str = setting(
+        "servicelocation/+/realtime", "MQTT topic filter to subscribe to; $share/GROUP/ before it shares the feed."
     )
-    unit: str = setting("W", "Family generic: unit of the power value.", choices=("W", "kW"))
+    power: str = setting(
+        "",
+        "Where the power stands in a JSON payload, such as ENERGY.Power or in_w - out_w; empty: as the family has it.",
+    )
+    unit: str = setting(
+        "auto", "Unit of the power where no message says it; auto: as the family has it.", choices=("auto", "W", "kW")
+    )
     time: str = setting("", "Family generic: dotted path of the time (Unix seconds, ms, or ISO 8601 with a zone).")
-    hold_s: int = setting(10, "Seconds without a message that are filled with the last value.", low=0, high=3600)
+    sign: str = setting("import", "What the meter counts as positive.", choices=("import", "export"))
+    scale: float = setting(1.0, "Factor on each power, for a current transformer.", low=0.0001, high=10_000)
+    min_w: float = setting(-1e6, "Powers below are refused.", low=-1e6, high=1e6)
+    max_w: float = setting(1e6, "Powers above are refused.", low=-1e6, high=1e6)
+    phases: int = setting(
+        0, "Phases that come in topics of their own and are summed. 0: as many as are heard.", low=0, high=12
+    )
+    hold_s: int = setting(
+        -1, "Seconds without a message that are filled with the last value. -1: as the family needs.", low=-1, high=3600
+    )
     hold_after_s: float = setting(
         1.5, "Seconds after a second began before it counts as without a message.", low=1, high=60
     )
@@ -149,8 +165,9 @@ class Simulator:
     building: str = setting("home", "Building whose data_file is played.")
     topic: str = setting("servicelocation/simulated/realtime", "MQTT topic to publish to.")
     format: str = setting(
-        "smappee", "Payload: smappee, or json for {power_w, voltage_v, at_ms}.", choices=("smappee", "json")
+        "smappee", "A meter family, or json for {power_w, voltage_v, at_ms}.", choices=(*FAMILIES, "json")
     )
+    every_s: int = setting(1, "Seconds between two messages.", low=1, high=3600)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,20 +3,20 @@
 import time
 from pathlib import Path
 
-import orjson
-
 from edge.adapters.mqtt import Publisher
 from edge.adapters.parquet import Recording
 from edge.adapters.streams import Streams
 from edge.core.pace import Pace
 from edge.core.sample import WINDOW_S, Sample
 from edge.errors import Unavailable
+from edge.meters import family_of
 from edge.settings import Config
 from edge.unit import Unit
 
 SHIPPED_FILE = Path(__file__).parent.parent / "simulation_data.parquet"
 _FOUR_WEEKS_S = 28 * 86_400
 _CLOCK_STEP_S = 0.5
+_USUAL_V = 230.0
 
 
 def run(config: Config, *, preceding_hour: bool = False) -> None:
@@ -33,15 +33,17 @@ def run(config: Config, *, preceding_hour: bool = False) -> None:
         except Unavailable as error:
             unit.failed(error)
             pace = _start_pace()
-    sent = 0
+    sent, every_s = 0, config.simulator.every_s
     while not unit.stopping:
         wait_s = pace.wait_s(time.monotonic())
         if wait_s > 0:
             publisher.turn(min(wait_s, 0.1))
             continue
         at_s = pace.take(time.monotonic())
-        publisher.publish(config.simulator.topic, home.payload(at_s))
-        sent += 1
+        if at_s % every_s == 0:
+            for topic, payload in home.messages(at_s):
+                publisher.publish(topic, payload)
+            sent += 1
         if abs(time.time() - at_s) > _CLOCK_STEP_S:  # somebody set the clock: seconds are named by the new one
             pace = _start_pace(pace.skipped)
         said = {"sent": sent, "skipped": pace.skipped, "unconfirmed": publisher.unconfirmed}
@@ -54,7 +56,9 @@ class Home:
 
     def __init__(self, config: Config) -> None:
         self.building = config.simulator.building
-        self._smappee = config.simulator.format == "smappee"
+        family = "generic" if config.simulator.format == "json" else config.simulator.format
+        self._topic = config.simulator.topic
+        self._messages = family_of(family).simulate
         self._recording = Recording(Path(config.simulator.data_file or SHIPPED_FILE))
 
     def sample(self, at_s: int) -> Sample:
@@ -62,20 +66,10 @@ class Home:
         power_w, voltage_v = self._recording.at(self._row(at_s))
         return Sample(self.building, at_s * 1000, power_w, voltage_v)
 
-    def payload(self, at_s: int) -> bytes:
-        """The meter's message at a second, UTC."""
+    def messages(self, at_s: int) -> list[tuple[str, bytes]]:
+        """The meter's messages at a second, UTC: topic and payload of each."""
         sample = self.sample(at_s)
-        if not self._smappee:
-            message = {"at_ms": sample.at_ms, "power_w": sample.power_w, "voltage_v": sample.voltage_v}
-            return orjson.dumps(message)
-        return orjson.dumps(
-            {
-                "totalPower": round(sample.power_w),
-                "utcTimeStamp": sample.at_ms,
-                "channelPowers": [{"publishIndex": 0, "power": round(sample.power_w), "phaseId": 0}],
-                "voltages": [{"voltage": sample.voltage_v, "phaseId": 0}],
-            }
-        )
+        return self._messages(self._topic, sample.at_ms, sample.power_w, sample.voltage_v or _USUAL_V)
 
     def _row(self, at_s: int) -> int:
         offset_s = time.localtime(at_s).tm_gmtoff

@@ -118,15 +118,21 @@ class _Connection:
 
 
 class Listener(_Connection):
-    """A persistent session: the broker keeps each QoS 1 message until it is acknowledged, also while we are away."""
+    """A persistent session: the broker keeps each QoS 1 message until it is acknowledged, also while we are away.
 
-    def __init__(self, settings: Mqtt, topics: Sequence[str]) -> None:
-        super().__init__(settings, settings.client_id, _FOR_EVER, manual_ack=True)
-        self._topics = topics
+    What the broker has retained is sent for `status_topics` alone: it is status, never a sample. A `passing` listener
+    leaves nothing at the broker and hears everything retained.
+    """
+
+    def __init__(
+        self, settings: Mqtt, topics: Sequence[str], status_topics: Sequence[str] = (), *, passing: str = ""
+    ) -> None:
+        super().__init__(settings, passing or settings.client_id, 0 if passing else _FOR_EVER, manual_ack=True)
+        self._retained = {topic: bool(passing) for topic in topics} | dict.fromkeys(status_topics, True)
         self._arrived: deque[Message] = deque()
         self.losses = 0
         self.client.on_message = self._on_message
-        for topic in topics:
+        for topic in self._retained:
             if not _is_filter(topic):
                 raise ConfigError(f"{topic!r} is not an MQTT topic filter")
 
@@ -151,9 +157,17 @@ class Listener(_Connection):
             self.client.ack(message.id, message.qos)
 
     def on_connected(self) -> None:
-        """Subscribe; messages that the broker has retained are status, not samples, and are not asked for."""
-        options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
-        self.client.subscribe([(topic, options) for topic in self._topics])
+        """Subscribe."""
+        wanted = []
+        for topic, retained in self._retained.items():
+            how = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE if retained else SubscribeOptions.RETAIN_DO_NOT_SEND
+            wanted.append((topic, SubscribeOptions(qos=1, retainHandling=how)))
+        self.client.subscribe(wanted)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send a message that nobody needs to keep; lost where there is no broker."""
+        if self.connected:
+            self.client.publish(topic, payload, qos=0)
 
     def on_lost(self) -> None:
         """What is not acknowledged by now cannot be any more."""
@@ -196,13 +210,22 @@ class Publisher(_Connection):
 
 def _is_filter(topic: str) -> bool:
     levels = topic.split("/")
+    if levels[0] == "$share":
+        if len(levels) < 3 or not levels[1] or "+" in levels[1] or "#" in levels[1]:
+            return False
+        levels = levels[2:]
     wild = all(level in {"+", "#"} for level in levels if "+" in level or "#" in level)
-    return bool(topic) and wild and "#" not in levels[:-1]
+    return bool(topic) and any(levels) and wild and "#" not in levels[:-1]
+
+
+def unshared(topic_filter: str) -> str:
+    """The filter behind `$share/GROUP/`, or `topic_filter` itself."""
+    return topic_filter.split("/", 2)[2] if topic_filter.startswith("$share/") else topic_filter
 
 
 def matches(topic_filter: str, topic: str) -> bool:
-    """Whether `topic` falls under `topic_filter`."""
-    return bool(paho.topic_matches_sub(topic_filter, topic))
+    """Whether `topic` falls under `topic_filter`, shared or not."""
+    return bool(paho.topic_matches_sub(unshared(topic_filter), topic))
 
 
 def broker_answers(settings: Mqtt) -> None:

@@ -118,7 +118,8 @@ def _publish(
         at_s = pace.take(time.monotonic())
         if n >= _WARM_UP_S:
             sent_s[at_s] = time.monotonic()
-        publisher.publish(stack.config.simulator.topic, home.payload(at_s))
+        for topic, payload in home.messages(at_s):
+            publisher.publish(topic, payload)
     end_s = time.monotonic() + 2
     while time.monotonic() < end_s:
         publisher.turn(0.1)

@@ -1,34 +1,36 @@
 """Any meter that sends a plain number or JSON: the configuration says where the power stands and in which unit."""
 
-from typing import Any
+import orjson
 
-from edge.errors import BadReading
-from edge.meters.reading import PAYLOAD_LIMIT_BYTES, Reading, read_json, read_number, read_time_ms
+from edge.meters.family import Family
+from edge.meters.reading import W_PER, NoSample, Reading, at_path, at_paths, plain_number, read_json, read_time_ms
 from edge.settings import Meter
 
-_W_PER = {"W": 1.0, "kW": 1000.0}
+
+class Reader:
+    """Each message stands for itself."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._path, self._time = meter.power, meter.time
+        self._w_per = W_PER.get(meter.unit, 1.0)
+
+    def read(self, topic: str, payload: bytes, now_ms: int) -> Reading | NoSample:
+        """A message, by the meter's `power`, `unit` and `time`."""
+        del topic, now_ms
+        if not self._path:
+            value = plain_number(payload, "payload")
+            return value if isinstance(value, NoSample) else Reading(value * self._w_per)
+        message = read_json(payload)
+        power = at_paths(message, self._path)
+        if power is None:
+            return NoSample(f"{self._path} has no value now")
+        at_ms = read_time_ms(at_path(message, self._time)) if self._time else None
+        return Reading(power * self._w_per, at_ms)
 
 
-def read(meter: Meter, payload: bytes) -> Reading:
-    """A message as a Reading, by the meter's `power`, `unit` and `time` settings; BadReading where nothing fits."""
-    if not meter.power:
-        if len(payload) > PAYLOAD_LIMIT_BYTES:
-            raise BadReading(f"payload of {len(payload)} bytes is too long")
-        number = read_number(payload.decode("utf-8", errors="replace").strip().strip('"'), "payload")
-        return Reading(number * _W_PER[meter.unit])
-    message = read_json(payload)
-    power_w = read_number(_at(message, meter.power), meter.power) * _W_PER[meter.unit]
-    return Reading(power_w, read_time_ms(_at(message, meter.time)) if meter.time else None)
+def simulate(topic: str, at_ms: int, power_w: float, voltage_v: float) -> list[tuple[str, bytes]]:
+    """The second as JSON: `power = "power_w"`, `time = "at_ms"`."""
+    return [(topic, orjson.dumps({"at_ms": at_ms, "power_w": power_w, "voltage_v": voltage_v}))]
 
 
-def _at(message: Any, path: str) -> Any:
-    """The value at a dotted path, such as `ENERGY.Power` or `emeters.0.power`; BadReading where there is none."""
-    value = message
-    for part in path.split("."):
-        if isinstance(value, dict) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            raise BadReading(f"no {path} in the message")
-    return value
+FAMILY = Family(topic="#", example="meter/mains", every_s=1, hold_s=10, reader=Reader, simulate=simulate)

@@ -12,6 +12,7 @@ from edge.settings import Config
 
 COMMANDS = ["run", "simulate", "ingest", "infer", "persist", "gateway", "config", "status"]
 COMMANDS += ["snapshot", "query", "export", "gaps", "backfill", "backup", "restore"]
+COMMANDS += ["meters families", "meters try", "meters listen", "meters simulate"]
 COMMANDS += [
     "models list",
     "models verify",

@@ -5,10 +5,13 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+from edge.adapters.mqtt import Message
 from edge.core.sample import Sample
 from edge.errors import BadReading
-from edge.ingest import Intake
-from edge.settings import Config, Meter
+from edge.meters.reading import Reading
+from edge.settings import Meter
+from edge.sources import Source
+from edge.unit import now_ms
 
 SPOILT: tuple[Any, ...] = (
     None, True, "", "x", "NaN", "Infinity", "1e999", float("nan"), float("inf"), -float("inf"), 1e308, -1e308, 10**400,
@@ -84,16 +87,16 @@ class Reader:
     """Payloads read as nilm-ingest reads them, without broker and Redis."""
 
     def __init__(self, *meters: Meter) -> None:
-        self._meters = meters
-        config = Config(meters=meters)
-        self._intake = Intake(config, None, None)  # type: ignore[arg-type]
+        self._sources = [Source(meter) for meter in meters]
 
     def read(self, payload: bytes) -> list[Sample]:
         """The samples that each kind of meter would make of it."""
         found = []
-        for meter in self._meters:
+        for source in self._sources:
             try:
-                found.append(self._intake._sample(meter, payload))
+                reading = source.read(Message(source.filter, payload, False, 0, 0), 0)
+                if isinstance(reading, Reading):
+                    found.append(source.sample(reading, now_ms()))
             except BadReading:
                 continue
         return found

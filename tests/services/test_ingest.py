@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from edge.adapters.mqtt import Listener, Publisher
+from edge.adapters.mqtt import Publisher
 from edge.adapters.streams import Streams
 from edge.core.sample import Flags
-from edge.ingest import Intake
+from edge.ingest import Intake, listen
 from edge.settings import Config
+from edge.sources import Source
 from edge.unit import now_ms
 from tests.servers import Servers, wait_until
 
@@ -40,8 +41,9 @@ class Bench:
 
     def start(self) -> None:
         """A new process, as after a crash: nothing of the last one is left but its session at the broker."""
-        self.listener = Listener(self.config.mqtt, [self.topic])
-        self.intake = Intake(self.config, self.streams, self.listener)
+        sources = [Source(meter) for meter in self.config.meters]
+        self.listener = listen(self.config, sources)
+        self.intake = Intake(self.config, self.streams, self.listener, sources)
         self.until(lambda: self.listener.connected)
         self.turn(0.1)
 

@@ -43,12 +43,12 @@ def test_time_of_day_and_weekday_match_the_wall_clock(config: Config, monkeypatc
 
 def test_payloads_are_what_a_smappee_sends_and_plain_json_by_option(config: Config) -> None:
     home = Home(config)
-    message = json.loads(home.payload(MONDAY_NOON_S))
+    message = json.loads(home.messages(MONDAY_NOON_S)[0][1])
     assert message["utcTimeStamp"] == MONDAY_NOON_S * 1000
     assert message["totalPower"] == message["channelPowers"][0]["power"] == round(home.sample(MONDAY_NOON_S).power_w)
     plain = Home(replace(config, simulator=replace(config.simulator, format="json")))
     sample = plain.sample(MONDAY_NOON_S)
-    assert json.loads(plain.payload(MONDAY_NOON_S)) == {
+    assert json.loads(plain.messages(MONDAY_NOON_S)[0][1]) == {
         "at_ms": sample.at_ms,
         "power_w": sample.power_w,
         "voltage_v": sample.voltage_v,
