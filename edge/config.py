@@ -58,6 +58,21 @@ def read_secret(file: str) -> str:
         raise ConfigError(f"cannot read the secret in {file}: {error}") from error
 
 
+def central_secrets(config: Config) -> tuple[str, str]:
+    """The central server's token and password, from their files or from systemd's credentials."""
+    files = (config.central.token_file, config.central.password_file)
+    named = zip(files, ("central_token", "central_password"), strict=True)
+    token, password = (read_secret(file or _credential(name)) for file, name in named)
+    return token, password
+
+
+def _credential(name: str) -> str:
+    """The file of a credential that systemd has loaded for this service; empty for none."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    file = Path(folder) / name
+    return str(file) if folder and file.exists() else ""
+
+
 def influx_token(config: Config) -> str:
     """The InfluxDB token from the configuration or its file."""
     return config.influx.token or read_secret(config.influx.token_file)

@@ -2,15 +2,17 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from edge.adapters import history_tables as tables
-from edge.adapters.changed_hours import READERS, ChangedHours
+from edge.adapters.changed_hours import ChangedHours
 from edge.adapters.snapshot_folder import SnapshotFolder
 from edge.core.manifest import DAY_MS, HOUR_MS, MINUTES, RAW, Day, date_of
 from edge.errors import ConfigError, NilmError, Rejected
 from edge.settings import Config
 from edge.stored_seconds import StoredSeconds, hours_of
+from edge.watermark import confirmed_ms
 
 log = logging.getLogger("nilm.snapshot")
 
@@ -23,6 +25,8 @@ class Retention:
 
     def __init__(self, config: Config, stored: StoredSeconds, folder: SnapshotFolder, changed: ChangedHours) -> None:
         self._settings = config.history
+        self._forwards = bool(config.central.url)
+        self._data_dir = Path(config.data_dir)
         self._stored = stored
         self._folder = folder
         self._changed = changed
@@ -33,7 +37,7 @@ class Retention:
         said: dict[str, Any] = {"deleted_from_influx": [], "seconds_dropped": [], "minutes_dropped": []}
         if self._settings.influx_days:
             cut_ms = _cut_ms(at_ms, self._settings.influx_days)
-            said["deleted_from_influx"] = self._from_influx(building, cut_ms, closed_ms)
+            said["deleted_from_influx"] = self._from_influx(building, cut_ms, closed_ms, at_ms)
         tiers = self._settings.second_days or self._settings.minute_days
         for day in list(self._folder.days(building)) if tiers else []:
             if self._settings.minute_days and day.end_ms <= _cut_ms(at_ms, self._settings.minute_days):
@@ -50,7 +54,7 @@ class Retention:
                 said["seconds_dropped"].append(day.date)
         return said
 
-    def _from_influx(self, building: str, cut_ms: int, closed_ms: Callable[[], int]) -> list[str]:
+    def _from_influx(self, building: str, cut_ms: int, closed_ms: Callable[[], int], at_ms: int) -> list[str]:
         deleted: list[str] = []
         from_ms = 0
         while len(deleted) < _DAYS_A_RUN:
@@ -59,13 +63,13 @@ class Retention:
                 break
             day = self._folder.load(building, date_of(first_ms))
             from_ms = day.end_ms
-            if self._is_changing(day):
+            if self._is_changing(day, at_ms):
                 continue
             counted = self._counted(day)
             if missing := self._missing(day):
                 log.warning("%s %s: not all of InfluxDB is in Parquet; it is snapshotted again", building, day.date)
                 self._changed.note(building, missing, ("snapshot",))
-            elif closed_ms() >= day.end_ms and not self._is_changing(day) and self._counted(day) == counted:
+            elif closed_ms() >= day.end_ms and not self._is_changing(day, at_ms) and self._counted(day) == counted:
                 self._delete(day)
                 deleted.append(day.date)
         return deleted
@@ -79,10 +83,19 @@ class Retention:
             ) from error
         log.info("%s %s: verified in Parquet, deleted from InfluxDB", day.building, day.date)
 
-    def _is_changing(self, day: Day) -> bool:
-        """Whether a change of the day is noted that has not been stored, or sent, yet."""
+    def _is_changing(self, day: Day, at_ms: int) -> bool:
+        """Whether a change of the day is noted that has not been stored yet, or all of it is not sent yet."""
         hours_ms = set(hours_of(day.start_ms, day.end_ms))
-        return any(hours_ms & set(self._changed.waiting(reader).get(day.building, [])) for reader in READERS)
+        readers = ["snapshot", "snapshot-doing"]
+        if self._forwards and day.end_ms > self._given_up_ms(at_ms):
+            if confirmed_ms(self._data_dir, day.building) < day.end_ms:
+                return True
+            readers += ["sync", "sync-doing"]
+        return any(hours_ms & set(self._changed.waiting(reader).get(day.building, [])) for reader in readers)
+
+    def _given_up_ms(self, at_ms: int) -> int:
+        """Days before it wait for the central server no longer: Parquet has them, and a disk has an end."""
+        return _cut_ms(at_ms, 2 * self._settings.influx_days)
 
     def _counted(self, day: Day) -> list[dict[int, int]]:
         return [self._stored.rows_by_hour(kind, day.building, day.start_ms, day.end_ms) for kind in RAW]

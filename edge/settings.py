@@ -65,6 +65,32 @@ class Influx:
 
 
 @dataclass(frozen=True, slots=True)
+class Central:
+    """The central server that everything is forwarded to."""
+
+    url: str = setting("", "Where it listens, such as https://influx.example:8086; empty: nothing is forwarded.")
+    api: str = setting(
+        "auto",
+        "What it is: 1 (InfluxDB 1.x), 2 (InfluxDB 2, 3 or Cloud), victoria (VictoriaMetrics), or auto to ask it.",
+        choices=("auto", "1", "2", "victoria"),
+    )
+    org: str = setting("", "Organisation, for InfluxDB 2 and Cloud.")
+    bucket: str = setting("nilm", "Bucket, or database of InfluxDB 1.x and 3, for mains and appliances.")
+    token_file: str = setting("", "File that holds the token; empty: the systemd credential central_token, or none.")
+    username: str = setting("", "User name, for InfluxDB 1.x or a proxy with passwords; empty for none.")
+    password_file: str = setting(
+        "", "File that holds the password; empty: the systemd credential central_password, or none."
+    )
+    ca_file: str = setting("", "File with the certificate authorities to trust; empty for this machine's own.")
+    timeout_s: float = setting(8.0, "Seconds to wait for an answer.", low=0.1, high=300)
+    live_every_s: float = setting(2.0, "Seconds between two writes of what is new.", low=0.5, high=3600)
+    bandwidth_kbit_s: int = setting(0, "Kilobits a second to send on average; 0 for no limit.", low=0, high=10_000_000)
+    recheck_days: int = setting(
+        7, "Days whose hours are compared once more each day; 0: once after sending.", low=0, high=3660
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Meter:
     """One meter: whose mains it measures and how its messages are read."""
 
@@ -194,6 +220,7 @@ class Config:
     mqtt: Mqtt = field(default_factory=Mqtt)
     redis: Redis = field(default_factory=Redis)
     influx: Influx = field(default_factory=Influx)
+    central: Central = field(default_factory=Central)
     ingest: Ingest = field(default_factory=Ingest)
     infer: Infer = field(default_factory=Infer)
     backfill: Backfill = field(default_factory=Backfill)

@@ -21,7 +21,11 @@ def status(streams: Streams, influx: Influx, config: Config, now_ms: int, last_s
     """Everything a person or a monitor wants to know, as JSON; Unavailable without Redis."""
     return {
         "at": _iso(now_ms),
-        "services": {name: _service(said, now_ms) for name, said in streams.services().items()},
+        "services": {
+            name: _service(said, now_ms)
+            for name, said in streams.services().items()
+            if name != "sync" or config.central.url
+        },
         "buildings": {
             name: _building(streams, name, now_ms) | {"check": _check(streams, influx, config, name, last_s)}
             for name in streams.buildings()

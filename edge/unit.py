@@ -49,12 +49,12 @@ class Unit:
         except Unavailable as error:
             self.failed(error)
 
-    def failed(self, error: Unavailable) -> None:
-        """Something is away: log it once, then wait, longer each time up to 5 s."""
+    def failed(self, error: Unavailable, pause_s: float | None = None) -> None:
+        """Something is away: log it once, then wait `pause_s`, or longer each time up to 5 s."""
         if str(error) != self._failure:
             self.log.warning("%s; trying again until it is back", error)
         self._failure = str(error)
-        self._wait(_BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)])
+        self._wait(_BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)] if pause_s is None else pause_s)
         self._failures += 1
 
     def worked(self) -> None:

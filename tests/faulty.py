@@ -11,6 +11,7 @@ with Faulty(config.influx.url) as faulty:
 import contextlib
 import http.client
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -33,6 +34,7 @@ class Seen:
     path: str
     body: bytes
     answered: int | str
+    authorization: str = ""
 
 
 @dataclass(slots=True)
@@ -54,14 +56,16 @@ class _State:
 class Faulty:
     """Listens on a free port of loopback. One fault at a time; a new one, or `behave`, replaces it and ends a hang."""
 
-    def __init__(self, behind_url: str) -> None:
+    def __init__(self, behind_url: str, tls: ssl.SSLContext | None = None) -> None:
         behind = urlsplit(behind_url)
         self._state = _State()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.state = self._state
         self._server.behind = (behind.hostname or "127.0.0.1", behind.port or 80)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -221,7 +225,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _record(self, answered: int | str) -> None:
         with self.server.state.lock:
-            self.server.state.seen.append(Seen(self.command, self.path, self.body, answered))
+            self.server.state.seen.append(
+                Seen(self.command, self.path, self.body, answered, self.headers.get("Authorization", ""))
+            )
 
     def _reset(self) -> None:
         """End the connection with RST, as a broken line does."""

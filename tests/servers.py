@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -77,10 +78,17 @@ class Servers:
             server.wait_or_kill(5)
 
 
-def victoria_metrics(folder: Path, port: int) -> Child:
+def central_influxd(folder: Path, port: int) -> Child:
+    """A second influxd, as a central server, that is not started yet."""
+    (folder / "log").mkdir(parents=True, exist_ok=True)
+    config = replace(Config(), influx=replace(Config().influx, url=f"http://127.0.0.1:{port}"))
+    return private_servers(config, find_servers(), folder)[2]
+
+
+def victoria_metrics(folder: Path, port: int, *more: str) -> Child:
     """A victoria-metrics that is not started yet; AssertionError where it is not installed."""
     program = shutil.which("victoria-metrics")
     assert program, "victoria-metrics is not installed: sudo apt-get install victoria-metrics"
     folder.mkdir(parents=True, exist_ok=True)
     options = [f"-httpListenAddr=127.0.0.1:{port}", f"-storageDataPath={folder}", "-loggerLevel=ERROR"]
-    return Child("victoria-metrics", [program, *options, "-search.latencyOffset=0s"], folder / "log")
+    return Child("victoria-metrics", [program, *options, "-search.latencyOffset=0s", *more], folder / "log")

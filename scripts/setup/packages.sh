@@ -14,6 +14,7 @@ need_servers() {
 need_test_programs() {
     need victoria-metrics victoria-metrics
     need chromium chromium
+    need openssl openssl
 }
 
 need_fault_programs() {

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent.parent
 CODE = sorted([*ROOT.glob("edge/**/*.py"), *ROOT.glob("gateway/**/*.py")])
 CORE = sorted(ROOT.glob("edge/core/*.py"))
 PURE = {"bisect", "collections", "contextlib", "dataclasses", "enum", "functools", "hashlib", "itertools", "json"}
-PURE |= {"bz2", "struct", "zlib", "math", "re", "typing", "numpy", "edge"}
+PURE |= {"bz2", "csv", "struct", "zlib", "math", "re", "typing", "numpy", "edge"}
 OWNER = {
     "paho": {"edge/adapters/mqtt.py"},
     "redis": {"edge/adapters/streams.py", "edge/adapters/redis_log.py", "edge/adapters/redis_notes.py"},
@@ -20,7 +20,7 @@ OWNER = {
     "duckdb": {"edge/adapters/duck.py"},
     "matplotlib": {"edge/adapters/plots.py"},
     "influxdb_client": {"edge/adapters/influx.py"},
-    "urllib3": {"edge/adapters/influx.py"},
+    "urllib3": {"edge/adapters/influx.py", "edge/adapters/central.py"},
     "systemd": {"edge/adapters/systemd.py"},
     "psutil": {"edge/bench/machine.py"},
     "subprocess": {"edge/adapters/processes.py"},
@@ -85,6 +85,7 @@ def test_services_are_imported_by_nobody_below_them(file: Path) -> None:
                 "persist",
                 "snapshot",
                 "backfill",
+                "sync",
                 "simulate",
                 "run",
                 "stack",
@@ -96,7 +97,7 @@ def test_services_are_imported_by_nobody_below_them(file: Path) -> None:
 
 
 def test_no_service_loads_torch_or_duckdb() -> None:
-    code = "import sys, edge.ingest, edge.infer, edge.persist, edge.simulate, gateway.serve"
+    code = "import sys, edge.ingest, edge.infer, edge.persist, edge.sync, edge.simulate, gateway.serve"
     code += "; print([name for name in ('torch', 'duckdb') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "[]\n"

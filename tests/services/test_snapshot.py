@@ -16,6 +16,7 @@ from edge.persist import Outlet
 from edge.settings import Config
 from edge.snapshot import run
 from edge.stack import Stack
+from edge.watermark import Watermark
 from tests.servers import wait_until
 from tests.services.history import (
     DAY_S,
@@ -167,6 +168,25 @@ def test_influxdb_loses_only_days_that_are_verified(config: Config, streams: Str
     snapshot(config, streams, at_s)
     assert len(in_parquet(config, "home")["mains"]) == 4
     assert {row[1] // 1000 for row in in_influx(influx, "home")["mains"]} == {START_S + 40 * DAY_S}
+
+
+def test_a_day_waits_for_the_central_server_but_not_for_ever(config: Config, streams: Streams, influx: Influx) -> None:
+    fill(influx, "home", [START_S + 5, START_S + 40 * DAY_S])
+    ChangedHours(Path(config.data_dir)).note("home", [START_S * 1000], ("sync",))
+    forwards = replace(config, central=replace(config.central, url="http://127.0.0.1:1"))
+
+    def deleted(chosen: Config, after_days: int) -> list[str]:
+        done = snapshot(chosen, streams, START_S + after_days * DAY_S + SOON_S)["buildings"]["home"]
+        return list(done["deleted_from_influx"])
+
+    assert deleted(forwards, 41) == []
+    watermark = Watermark(Path(config.data_dir), "there")
+    watermark.of("home", 0).confirmed_ms = (START_S + DAY_S) * 1000
+    watermark.save()
+    assert deleted(forwards, 41) == []  # a change of it is to be sent
+    assert deleted(config, 41) == ["2026-01-05"]  # nobody sends it
+    fill(influx, "home", [START_S + 5])
+    assert deleted(forwards, 62) == ["2026-01-05"]  # twice influx_days: Parquet has it
 
 
 def test_seconds_and_minutes_go_when_their_time_has_come(config: Config, streams: Streams, influx: Influx) -> None:

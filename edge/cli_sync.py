@@ -1,0 +1,41 @@
+"""The command that forwards everything to the central server: sync; and what it costs: bench sync."""
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any
+
+from edge.log import start_logging
+from edge.settings import Config
+
+Command = Callable[[Any, str, str, str], argparse.ArgumentParser]
+Load = Callable[[argparse.Namespace], Config]
+
+
+def add(commands: Any, command: Command, load: Load) -> None:
+    """Add the parser; `command` makes one, `load` reads the configuration that its options name."""
+    sync = command(
+        commands,
+        "sync",
+        "forward everything to the central server, and compare it there; serves until stopped",
+        "nilm-edge sync --config /etc/nilm-edge/config.toml\n"
+        "  nilm-edge sync --once --json            # until all is there; exit code 1 where it cannot be\n"
+        "  nilm-edge sync --once --verify          # compare every hour again, send what differs\n"
+        "Where to: [central] in the configuration; docs/operations.md has examples.",
+    )
+    sync.add_argument("--once", action="store_true", help="end when everything is there")
+    sync.add_argument(
+        "--verify", action="store_true", help="compare every hour that InfluxDB has, not the new ones alone"
+    )
+    sync.add_argument("--json", action="store_true", help="with --once: say what was done as JSON")
+    sync.set_defaults(do=lambda options: _sync(options, load(options)))
+
+
+def _sync(options: argparse.Namespace, config: Config) -> int:
+    from edge.sync import run  # noqa: PLC0415 - each command loads only what it needs
+
+    start_logging(config.log_level)
+    done = run(config, once=options.once, verify=options.verify)
+    if options.once:
+        print(json.dumps(done, indent=2) if options.json else done["status"])
+    return int(options.once and bool(done["hours_differing"] or done["second_edge"]))

@@ -1,0 +1,57 @@
+"""What is new goes to the central server every few seconds, whatever else waits."""
+
+import time
+from collections.abc import Sequence
+
+from edge.core.csv_lines import COLUMNS
+from edge.settings import Central as CentralSettings
+from edge.stored_lines import StoredLines
+from edge.sync_sender import Sender
+
+_FRESH_MS = 60_000
+"""What is older goes with its hour."""
+
+
+class Live:
+    """Seconds that come late, or were refused, are found when their hour is compared."""
+
+    def __init__(self, settings: CentralSettings, stored: StoredLines, sender: Sender) -> None:
+        self._every_s = settings.live_every_s
+        self._stored = stored
+        self._sender = sender
+        self._due_s = 0.0
+        self._sent_ms: dict[tuple[str, str], int] = {}
+        self._all_sent_ms = 0
+        self.was_empty = False
+        self.begins_ms: dict[str, int] = {}
+        """Since when each building's seconds were sent here without a break."""
+
+    def turn(self, buildings: Sequence[str], at_ms: int) -> None:
+        """Send what came since the last turn, where one is due. Unavailable: it comes again, while it is fresh."""
+        if time.monotonic() < self._due_s:
+            return
+        self._all_sent_ms = self._all_sent_ms or at_ms
+        lines, newest_ms = [], {}
+        for building in buildings:
+            for kind in COLUMNS:
+                after_ms = self._sent_ms.get((building, kind), 0)
+                if after_ms < at_ms - _FRESH_MS:
+                    after_ms = at_ms - _FRESH_MS
+                    self.begins_ms[building] = at_ms - _FRESH_MS + 1
+                found = list(self._stored.lines_of(kind, building, after_ms + 1, texts=self._sender.central.replaces))
+                newest_ms[building, kind] = max((_at_ms(line) for line in found), default=after_ms)
+                lines += found
+        self.was_empty = not lines
+        if lines:
+            self._sender.send_new(lines)
+        self._sent_ms |= newest_ms
+        self._all_sent_ms = at_ms
+        self._due_s = time.monotonic() + self._every_s
+
+    def lag_ms(self, at_ms: int) -> int:
+        """Since when something new may wait."""
+        return max(0, at_ms - self._all_sent_ms) if self._all_sent_ms else 0
+
+
+def _at_ms(line: str) -> int:
+    return int(line.rpartition(" ")[2])
