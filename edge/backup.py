@@ -21,7 +21,7 @@ from edge.adapters.snapshot_folder import MANIFEST, SnapshotFolder
 from edge.adapters.streams import Streams
 from edge.config import influx_token
 from edge.config_text import secret_files, to_toml, without_secrets
-from edge.core.backup_manifest import CONFIG, STATE, Manifest, is_name, newest_name, to_json
+from edge.core.backup_manifest import CONFIG, MAX_MEMBER_BYTES, STATE, Manifest, is_name, newest_name, to_json
 from edge.core.manifest import HOUR_MS, RAW, Day
 from edge.core.manifest import to_json as day_json
 from edge.core.registry import parse_registry
@@ -103,15 +103,19 @@ class Backup:
 
     def redis(self) -> None:
         """Counters, what the meters did, and what waits for InfluxDB; the last hour itself is in InfluxDB."""
+        told = {}
         try:
-            known = self._streams.buildings()
-            self._buildings |= set(known)
-            for building in known:
-                said = {"counters": self._streams.counters(building), "events": self._streams.events(building)}
-                self._writer.add(f"redis/{building}.json", json.dumps(said).encode())
+            for building in self._streams.buildings():
+                told[building] = {
+                    "counters": self._streams.counters(building),
+                    "events": self._streams.events(building),
+                }
                 self._waiting += self._outbox(building)
         except Unavailable as error:
             self._leave(f"counters, reasons of gaps and what waits to be stored ({error})")
+        self._buildings |= told.keys()
+        for building, said in told.items():
+            self._writer.add(f"redis/{building}.json", json.dumps(said).encode())
 
     def state(self) -> None:
         """Notes, queues and what waits on disk; then what waited in the outbox, as one more file of the spool."""
@@ -227,20 +231,24 @@ class Backup:
         return Day(building, date, tuple(kept), rows, day.seconds_dropped), contents, broken
 
     def _add(self, name: str, file: Path) -> None:
-        """Add a file; one that went away meanwhile needs none, one that is not ours is left out."""
+        """Add a file; of state, what went away meanwhile is done. What is not ours or cannot be read is left out."""
         if not is_name(name):
             self._leave(f"{file}: a backup has no such names")
             return
         try:
-            self._writer.add(name, file.read_bytes())
+            if file.stat().st_size > MAX_MEMBER_BYTES:
+                self._leave(f"{file} is larger than {MAX_MEMBER_BYTES // 1_000_000} MB")
+                return
+            content = file.read_bytes()
         except FileNotFoundError:
-            if name.startswith("secrets/"):
+            if not name.startswith("state/"):
                 self._leave(f"{file} is not there")
         except OSError as error:
             self._leave(f"{file} cannot be read: {error.strerror}")
+        else:
+            self._writer.add(name, content)
 
     def _leave(self, what: str) -> None:
-        log.warning("left out: %s", what)
         self._left_out.append(what)
 
 

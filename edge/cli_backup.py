@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -183,27 +183,17 @@ def _say_contents(options: argparse.Namespace, found: Any) -> None:
 @contextmanager
 def _opened(file: Path) -> Iterator[IO[bytes]]:
     """The backup, which is read twice: what cannot be is kept in a nameless file meanwhile."""
-    try:
-        if str(file) != "-":
-            with file.open("rb") as stream:
-                if stream.seekable():
-                    yield stream
-                    return
-                with _kept(stream) as kept:
-                    yield kept
-        else:
-            with _kept(sys.stdin.buffer) as kept:
-                yield kept
-    except OSError as error:
-        raise Unavailable(f"cannot read {file}: {error.strerror}") from error
-
-
-@contextmanager
-def _kept(stream: IO[bytes]) -> Iterator[IO[bytes]]:
-    with tempfile.TemporaryFile() as kept:
-        shutil.copyfileobj(stream, kept, 1 << 20)
-        kept.seek(0)
-        yield kept
+    with ExitStack() as stack:
+        try:
+            stream: IO[bytes] = sys.stdin.buffer if str(file) == "-" else stack.enter_context(file.open("rb"))
+            if str(file) == "-" or not stream.seekable():
+                kept = stack.enter_context(tempfile.TemporaryFile())
+                shutil.copyfileobj(stream, kept, 1 << 20)
+                kept.seek(0)
+                stream = kept
+        except OSError as error:
+            raise Unavailable(f"cannot read {file}: {error.strerror}") from error
+        yield stream
 
 
 def _is_in(file: Path, folder: Path) -> bool:

@@ -49,9 +49,9 @@ class StoredSeconds:
         bound = _bound(building, start_ms, end_ms)
         columns = ", ".join(f'"{name}"' for name in tables.fields(kind))
         query = f"SELECT {columns} FROM {kind} {_WHERE} {_GROUP[kind]}"  # noqa: S608 - constants
-        found = tables.from_csv(kind, self._influx.query_csv(self._bucket[kind], query, bound))
         count = f"SELECT count(power_w) FROM {kind} {_WHERE}"  # noqa: S608 - constants
         counted = sum(row[1] for one in self._influx.query(self._bucket[kind], count, bound) for row in one.values)
+        found = tables.from_csv(kind, self._influx.query_csv(self._bucket[kind], query, bound))
         powers = found.num_rows - found["power_w"].null_count
         if powers < counted:  # more is a second that came in between
             raise Unavailable(f"InfluxDB gave {powers} rows of {kind}, and counts {counted}")

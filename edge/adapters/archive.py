@@ -4,14 +4,13 @@ It is read header by header with nothing of tar's extensions: no links, no devic
 member that is too large or badly named ends the reading before its content is touched.
 """
 
-import io
 import tarfile
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import IO, BinaryIO
 
 from edge.core.backup_manifest import MANIFEST, MAX_MEMBER_BYTES, SEAL, Manifest, Member, clash, from_json, is_name
-from edge.errors import Rejected
+from edge.errors import NilmError, Rejected
 
 _BLOCK = 512
 
@@ -20,13 +19,13 @@ class Writer:
     """Adds members to an open stream. `members` are those so far, for the manifest that ends it."""
 
     def __init__(self, stream: BinaryIO, at_s: int) -> None:
-        self._tar = tarfile.open(fileobj=stream, mode="w|", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 - see finish
+        self._stream = stream
         self._at_s = at_s
         self.members: list[Member] = []
         self.size_bytes = 0
 
     def add(self, name: str, content: bytes) -> None:
-        """Add one file."""
+        """Add one file; NilmError where it cannot be written, which ends the backup."""
         if not is_name(name) or len(content) > MAX_MEMBER_BYTES:
             raise Rejected(f"{name} cannot be in a backup: {len(content)} bytes")
         self._add(name, content)
@@ -36,12 +35,22 @@ class Writer:
         """Add the manifest, and end the file."""
         self._add(MANIFEST, manifest)
         self._add(SEAL, _seal(manifest))
-        self._tar.close()
+        self._write(bytes(2 * _BLOCK))
 
     def _add(self, name: str, content: bytes) -> None:
         about = tarfile.TarInfo(name)
         about.size, about.mtime, about.mode = len(content), self._at_s, 0o600
-        self._tar.addfile(about, io.BytesIO(content))
+        self._write(about.tobuf(tarfile.USTAR_FORMAT))
+        self._write(content)
+        self._write(bytes(-len(content) % _BLOCK))
+
+    def _write(self, content: bytes) -> None:
+        try:
+            self._stream.write(content)
+        except BrokenPipeError:  # whoever read it has had enough
+            raise
+        except OSError as error:
+            raise NilmError(f"cannot write the backup: {error.strerror}") from error
         self.size_bytes += len(content)
 
 

@@ -1,5 +1,8 @@
 """Reading seconds in bulk: what InfluxDB gives by halves is not taken for the whole."""
 
+import functools
+import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +36,24 @@ def test_a_cut_answer_is_refused(config: Config, influx: Influx, monkeypatch: py
             patch.setattr(influx, "query_csv", cut)
             with pytest.raises(Unavailable):
                 stored.read("appliance", "home", *SPAN)
+
+
+def test_seconds_that_come_in_meanwhile_are_no_fault(
+    config: Config, influx: Influx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(influx, "home", range(START_S, START_S + 100))
+    stored, whole, ask = StoredSeconds(config, influx), influx.query_csv, influx.query
+
+    def growing(answer: Callable[..., object], *arguments: object) -> object:
+        found = answer(*arguments)
+        first = START_S + 100 + 10 * next(turn)
+        fill(influx, "home", range(first, first + 10))
+        return found
+
+    turn = itertools.count()
+    monkeypatch.setattr(influx, "query_csv", functools.partial(growing, whole))
+    monkeypatch.setattr(influx, "query", functools.partial(growing, ask))
+    assert stored.read("mains", "home", *SPAN).num_rows >= 100
 
 
 def test_a_refused_question_is_no_empty_answer(config: Config, influx: Influx) -> None:

@@ -1,6 +1,8 @@
 """nilm-edge backup and restore, as a user calls them wrongly."""
 
+import subprocess
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,9 @@ from edge.backup import run
 from edge.cli import main
 from edge.config import load_config
 from edge.config_text import to_toml
+from edge.core.backup_manifest import MAX_MEMBER_BYTES
 from edge.settings import Config
-from tests.services.appliance import nilm_edge
+from tests.services.appliance import COMMAND, nilm_edge
 
 
 @pytest.fixture
@@ -70,3 +73,19 @@ def test_a_backup_that_cannot_be_written_is_one_sentence(config: Config, tmp_pat
     done = nilm_edge("backup", "/proc/home.tar", "--config", str(old))
     assert done.returncode == 1
     assert done.stderr.startswith("nilm-edge: cannot write /proc/home.tar")
+    with Path("/dev/full").open("wb") as full:
+        command = [*COMMAND, "backup", "-", "--no-snapshot", "--config", str(old)]
+        said = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert said.returncode == 1
+    assert said.stderr.splitlines()[-1] == "nilm-edge: cannot write the backup: No space left on device"
+    assert "Traceback" not in said.stderr
+
+
+def test_what_is_no_state_file_of_ours_is_left_out_and_told(config: Config, influx: Influx) -> None:
+    folder = Path(config.data_dir) / "rejected"
+    folder.mkdir()
+    (folder / "with space").touch()
+    with (folder / "huge").open("wb") as huge:
+        huge.truncate(MAX_MEMBER_BYTES + 1)
+    left_out = run(config, BytesIO(), lambda _: None, snapshot=False)["left_out"]
+    assert left_out == (f"{folder}/huge is larger than 256 MB", f"{folder}/with space: a backup has no such names")

@@ -147,6 +147,8 @@ def test_nilm_edge_run_goes_on_in_a_restored_folder(home: Config, tmp_path: Path
             assert now[kind] >= {row for row in rows if row[1] < of_simulator_ms}
         answer = nilm_edge("query", "--json", SQL, "--config", str(there / "config.toml"))
         assert len(json.loads(answer.stdout)) == 5
+        live = nilm_edge("backup", str(tmp_path / "live.tar"), "--config", str(there / "config.toml"))
+        assert live.returncode == 0, live.stdout
         names = {entry.name for entry in there.iterdir() if entry.suffix != ".json"}
         assert names <= NO_STATE | set(STATE), "is it state? Then name it in edge/core/backup_manifest.py, else here"
         again = nilm_edge("restore", str(file), "--data-dir", str(there))

@@ -210,6 +210,6 @@ def test_nilm_edge_run_snapshots_by_itself(config: Config, influx: Influx, monke
     stack = Stack(config, Path(config.data_dir))
     stack.snapshot_when_due()
     stack.snapshot_when_due()  # not again: it is at work, and then not due
-    wait_until(lambda: any("manifest.json" in name for name in files(config)), what="a snapshot")
+    wait_until(lambda: any(name.endswith("manifest.json") for name in files(config)), what="a snapshot")
     stack.stop()
     assert same(config, influx)
