@@ -4,36 +4,19 @@ import os
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from edge.adapters.mqtt import Listener, Message
 from edge.adapters.redis_log import RedisLog
 from edge.adapters.streams import Streams
-from edge.core.grid import Grid
 from edge.core.presence import State, Watch
-from edge.core.sample import Sample
 from edge.durability import Keeper
-from edge.errors import BadReading, ConfigError, Unavailable
-from edge.meters.reading import NoSample
+from edge.errors import ConfigError, Unavailable
+from edge.feed import Feed, Received, silence
 from edge.settings import Config
-from edge.sources import Source
 from edge.unit import Unit, now_ms
 
 _BATCH = 500
-_QUIET_S = 10
-_CLOCK_IS_SET_MS = 1_735_689_600_000
-"""2025-01-01: before it our own clock was never set, and nothing can be said about the future."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Received:
-    """A message and what it comes to: samples to store, or the counter of its fault."""
-
-    source: Source
-    message: Message | None
-    samples: tuple[Sample, ...] = ()
-    fault: str = ""
 
 
 def run(config: Config) -> None:
@@ -42,9 +25,9 @@ def run(config: Config) -> None:
     unit = Unit("ingest", streams)
     if not config.meters:
         raise ConfigError("meters: no meter is configured; add a [[meters]] table")
-    sources = [Source(meter) for meter in config.meters]
-    listener = listen(config, sources)
-    intake = Intake(config, streams, listener, sources)
+    feeds = feeds_of(config)
+    listener = listen(config, feeds)
+    intake = Intake(streams, listener, feeds)
     keeper = Keeper(config.durability, RedisLog(config.redis.url))
     while not unit.stopping:
         try:
@@ -55,41 +38,36 @@ def run(config: Config) -> None:
             intake.lost_touch()
             unit.failed(error)
         said: dict[str, Any] = {"connected": listener.connected, "waiting": intake.waiting(), "lag_ms": intake.lag_ms}
-        said["meters"] = intake.meters()
-        unit.beat(keeper.fault or intake.status(), **said)
+        unit.beat(keeper.fault or intake.status(), **said, meters=intake.meters())
     listener.close()
 
 
-def listen(config: Config, sources: Sequence[Source]) -> Listener:
+def feeds_of(config: Config) -> list[Feed]:
+    """A feed for each configured meter."""
+    return [Feed(meter, config.ingest.future_s, _monotonic_ms()) for meter in config.meters]
+
+
+def listen(config: Config, feeds: Sequence[Feed]) -> Listener:
     """A listener for the meters' messages and for what they say of themselves."""
-    return Listener(
-        config.mqtt,
-        [meter.topic for meter in config.meters],
-        [topic for source in sources for topic in source.status_topics],
-    )
+    status_topics = [topic for feed in feeds for topic in feed.source.status_topics]
+    return Listener(config.mqtt, [meter.topic for meter in config.meters], status_topics)
 
 
 class Intake:
     """Messages in, samples stored, messages acknowledged: in that order."""
 
-    def __init__(self, config: Config, streams: Streams, listener: Listener, sources: Sequence[Source]) -> None:
-        self._config = config
+    def __init__(self, streams: Streams, listener: Listener, feeds: Sequence[Feed]) -> None:
         self._streams = streams
         self._listener = listener
+        self._feeds = feeds
         self._losses = 0
         self.lag_ms = 0
-        self._received: deque[_Received] = deque()
-        self._sources = sources
+        self._received: deque[Received] = deque()
         quiet_ms: dict[str, int] = {}
-        for source in sources:
-            building = source.meter.building
-            quiet_ms[building] = max(quiet_ms.get(building, 0), (max(source.hold_s, _QUIET_S) + 2) * 1000)
+        for feed in feeds:
+            quiet_ms[feed.building] = max(quiet_ms.get(feed.building, 0), feed.quiet_after_s * 1000)
         self._watch = Watch(quiet_ms, _monotonic_ms())
         self._knows_its_past = False
-        self._grids = {source: Grid(source.hold_s, source.meter.hold_after_s) for source in sources}
-        self._heard_ms: dict[Source, int] = {}
-        self._last_fault: dict[Source, str] = {}
-        self._started_ms = _monotonic_ms()
 
     def turn(self, timeout_s: float = 0.1) -> None:
         """One turn of the loop; Unavailable leaves everything as it was."""
@@ -97,9 +75,10 @@ class Intake:
             self._receive(message)
         lost, self._losses = self._listener.losses != self._losses, self._listener.losses
         if lost:
+            for feed in self._feeds:
+                self._received.extend(feed.lost_connection(_monotonic_ms()))
             self.lost_touch()
-        self._hold()
-        self._keep_alive()
+        self._look_at_the_clock()
         try:
             while self._received:
                 self._store([self._received[i] for i in range(min(_BATCH, len(self._received)))])
@@ -111,9 +90,8 @@ class Intake:
 
     def lost_touch(self) -> None:
         """Hold no value until a meter is heard again: its real samples may be on their way."""
-        for source, grid in self._grids.items():
-            grid.lost_touch()
-            source.lost_touch()
+        for feed in self._feeds:
+            feed.lost_touch()
         self._watch.lost_touch(_monotonic_ms())
 
     def waiting(self) -> int:
@@ -124,70 +102,33 @@ class Intake:
         """How it goes, in words."""
         if not self._listener.connected:
             return self._listener.refused or "connecting to the MQTT broker"
-        silent = [said for said in self.meters() if said["silent_s"] > said["quiet_after_s"]]
-        if silent:
-            return "; ".join(_silence(said) for said in silent)
-        return f"listening to {', '.join(source.meter.topic for source in self._sources)}"
+        silent = [words for said in self.meters() if (words := silence(said))]
+        return "; ".join(silent) or f"listening to {', '.join(feed.source.meter.topic for feed in self._feeds)}"
 
     def meters(self) -> list[dict[str, Any]]:
-        """How each meter is, as JSON: how long it has been without a sample, and what is wrong with its messages."""
-        return [
-            {
-                "building": source.meter.building,
-                "family": source.meter.family,
-                "topic": source.filter,
-                "heard": source in self._heard_ms,
-                "silent_s": (_monotonic_ms() - self._heard_ms.get(source, self._started_ms)) // 1000,
-                "quiet_after_s": max(source.hold_s, _QUIET_S) + 2,
-                "why": self._last_fault.get(source, ""),
-            }
-            for source in self._sources
-        ]
+        """How each meter is, as JSON."""
+        return [feed.said(_monotonic_ms()) for feed in self._feeds]
 
     def _receive(self, message: Message) -> None:
-        for source in self._sources:
-            if source.hears(message.topic):
-                self._received.append(self._read(source, message))
+        for feed in self._feeds:
+            if feed.source.hears(message.topic):
+                self._received.extend(feed.take(message, _monotonic_ms(), now_ms()))
                 return
         self._listener.acknowledge(message)  # a subscription of an earlier configuration
 
-    def _read(self, source: Source, message: Message) -> _Received:
-        try:
-            reading = source.read(message, _monotonic_ms())
-            if isinstance(reading, NoSample):
-                self._last_fault[source] = reading.why
-                return _Received(source, message, fault="retained" if message.retained else "")
-            sample = source.sample(reading, now_ms())
-        except BadReading as error:
-            self._last_fault[source] = str(error)
-            return _Received(source, message, fault="malformed")
-        clock_ms = now_ms()
-        if sample.at_ms > clock_ms + self._config.ingest.future_s * 1000 and clock_ms > _CLOCK_IS_SET_MS:
-            self._last_fault[source] = "the meter's clock is ahead of ours"
-            return _Received(source, message, fault="future")
-        held = self._grids[source].arrived(sample, _monotonic_ms())
-        return _Received(source, message, (*held, sample))
-
-    def _keep_alive(self) -> None:
+    def _look_at_the_clock(self) -> None:
         if not self._listener.connected:
             return
-        for source in self._sources:
-            topic = source.keepalive_topic(_monotonic_ms())
+        for feed in self._feeds:
+            self._received.extend(feed.due(_monotonic_ms()))
+            topic = feed.source.keepalive_topic(_monotonic_ms())
             if topic:
                 self._listener.publish(topic, b"")
 
-    def _hold(self) -> None:
-        if not self._listener.connected:
-            return
-        for source in self._sources:
-            held = self._grids[source].due(_monotonic_ms())
-            if held:
-                self._received.append(_Received(source, None, tuple(held)))
-
-    def _store(self, batch: list[_Received]) -> None:
+    def _store(self, batch: list[Received]) -> None:
         self._streams.add_samples([sample for received in batch for sample in received.samples])
         for received in batch:
-            building = received.source.meter.building
+            building = received.feed.building
             if received.fault:
                 self._streams.count(building, received.fault)
             if received.samples:
@@ -196,8 +137,6 @@ class Intake:
                 self._watch.refused(building, _monotonic_ms())
             elif received.message and received.samples:
                 self._watch.heard(building, _monotonic_ms())
-                self._heard_ms[received.source] = _monotonic_ms()
-                self._last_fault.pop(received.source, None)
             if received.message:
                 self._listener.acknowledge(received.message)
             self._received.popleft()
@@ -207,17 +146,12 @@ class Intake:
         if not self._knows_its_past:
             before = self._streams.services().get("ingest", {})
             if before and before.get("pid") != os.getpid():
-                for building in sorted({source.meter.building for source in self._sources}):
+                for building in sorted({feed.building for feed in self._feeds}):
                     self._streams.add_event(building, State.DOWN, before["beat_ms"])
             self._knows_its_past = True
         for change in self._watch.changes(self._listener.connected, _monotonic_ms()):
             self._streams.add_event(change.building, change.state, now_ms() - change.ago_ms)
             self._watch.told(change)
-
-
-def _silence(said: dict[str, Any]) -> str:
-    why = f" ({said['why']})" if said["why"] else ""
-    return f"{said['building']}: no sample for {said['silent_s']} s from {said['topic']}{why}"
 
 
 def _monotonic_ms() -> int:

@@ -114,6 +114,9 @@ class Meter:
     phases: int = setting(
         0, "Phases that come in topics of their own and are summed. 0: as many as are heard.", low=0, high=12
     )
+    average: bool = setting(
+        False, "Store the mean of a second's messages instead of the first one, for a meter faster than 1 Hz."
+    )
     hold_s: int = setting(
         -1, "Seconds without a message that are filled with the last value. -1: as the family needs.", low=-1, high=3600
     )

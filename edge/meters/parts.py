@@ -18,6 +18,12 @@ class Parts:
         self._first_ms: int | None = None
         self._values: dict[str, float] = {}
         self._heard_ms: dict[str, int] = {}
+        self._round: set[str] = set()
+
+    @property
+    def more_follow(self) -> bool:
+        """Whether some parts have not spoken since the others did last."""
+        return bool(self._round)
 
     def lost(self, part: str) -> None:
         """This part has no value now."""
@@ -27,6 +33,9 @@ class Parts:
     def heard(self, part: str, value: float, now_ms: int) -> float | NoSample:
         """The sum after this part's message at `now_ms`, monotonic."""
         self._first_ms = now_ms if self._first_ms is None else self._first_ms
+        self._round = {part} if part in self._round else self._round | {part}
+        if part not in self._values or len(self._round) == len(self._values):
+            self._round = set()  # all have spoken; one that is new is taken for the last of them
         self._values[part], self._heard_ms[part] = value, now_ms
         if len(self._values) < self._wanted:
             return NoSample(f"{', '.join(sorted(self._values))} of {self._wanted} phases so far")

@@ -35,6 +35,8 @@ class Reading:
     """The meter's own counter of what was imported; it may fall to 0. Power is never worked out from it."""
     circuits: Mapping[str, float] = field(default_factory=dict)
     """The power of single circuits in W, by the meter's own names."""
+    more_follows: bool = False
+    """Whether messages of the same moment are still to come, the other phases', so that this power is a mixture."""
     why: str = ""
     """What was taken for granted, for a person."""
 

@@ -45,7 +45,8 @@ class Reader:
                 return total_w
             volts = list(self._volts.values())
             energy_wh = sum(self._wh.values()) if self._wh else None
-            return Reading(total_w, None, sum(volts) / len(volts) if volts else None, energy_wh=energy_wh)
+            volt = sum(volts) / len(volts) if volts else None
+            return Reading(total_w, None, volt, energy_wh=energy_wh, more_follows=self._powers.more_follow)
         if name == "voltage":
             self._volts[phase] = value
         elif name in _WH:

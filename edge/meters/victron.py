@@ -43,7 +43,7 @@ class Reader:
         if not phase:
             return Reading(power_w)
         total_w = self._phases.heard(phase, power_w, now_ms)
-        return total_w if isinstance(total_w, NoSample) else Reading(total_w)
+        return total_w if isinstance(total_w, NoSample) else Reading(total_w, more_follows=self._phases.more_follow)
 
 
 def _keepalive(topic: str) -> str:

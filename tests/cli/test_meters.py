@@ -118,16 +118,15 @@ def test_a_meter_that_must_be_asked_is_asked(config: Config, family: str) -> Non
     from dataclasses import replace
 
     from edge.adapters.streams import Streams
-    from edge.ingest import Intake, listen
+    from edge.ingest import Intake, feeds_of, listen
     from edge.settings import Meter
-    from edge.sources import Source
 
     meter = Meter(family=family, topic="N/d0ff50/grid/30/Ac/Power")
     asked = replace(config, meters=(meter,))
-    sources = [Source(meter)]
-    listener = listen(asked, sources)
+    feeds = feeds_of(asked)
+    listener = listen(asked, feeds)
     gx = Listener(config.mqtt, ["R/d0ff50/keepalive"], passing="gx")
-    intake = Intake(asked, Streams.connect(config.redis.url), listener, sources)
+    intake = Intake(Streams.connect(config.redis.url), listener, feeds)
 
     def heard() -> bool:
         found = gx.messages(0.02)

@@ -10,9 +10,8 @@ import pytest
 from edge.adapters.mqtt import Publisher
 from edge.adapters.streams import Streams
 from edge.core.sample import Flags
-from edge.ingest import Intake, listen
+from edge.ingest import Intake, feeds_of, listen
 from edge.settings import Config
-from edge.sources import Source
 from edge.unit import now_ms
 from tests.servers import Servers, wait_until
 
@@ -41,9 +40,9 @@ class Bench:
 
     def start(self) -> None:
         """A new process, as after a crash: nothing of the last one is left but its session at the broker."""
-        sources = [Source(meter) for meter in self.config.meters]
-        self.listener = listen(self.config, sources)
-        self.intake = Intake(self.config, self.streams, self.listener, sources)
+        feeds = feeds_of(self.config)
+        self.listener = listen(self.config, feeds)
+        self.intake = Intake(self.streams, self.listener, feeds)
         self.until(lambda: self.listener.connected)
         self.turn(0.1)
 
