@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigError
-from edge.settings import Config, Meter, settings_of
+from edge.settings import Config, Meter, settings_of, tables_of
 
 SYSTEM_FILE = Path("/etc/nilm-edge/config.toml")
 PREFIX = "NILM_EDGE__"
@@ -49,11 +49,16 @@ def without_settings(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_secret(file: str) -> str:
-    """The first line of a secret's file; empty where no file is named. ConfigError where it cannot be read."""
+    """The first line of a secret's file; empty where no file is named. ConfigError where it cannot be read.
+
+    A bare name is a systemd credential, where the service has any.
+    """
     if not file:
         return ""
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(credentials, file) if credentials and "/" not in file else Path(file)
     try:
-        return Path(file).read_text(encoding="utf-8").splitlines()[0].strip()
+        return path.read_text(encoding="utf-8").splitlines()[0].strip()
     except (OSError, UnicodeDecodeError, IndexError) as error:
         raise ConfigError(f"cannot read the secret in {file}: {error}") from error
 
@@ -109,10 +114,16 @@ def _from_toml(config: Config, data: Mapping[str, Any], where: str) -> Config:
 
 def _fill(table: Any, data: Mapping[str, Any], where: str) -> Any:
     known = {name: about for name, _, about in settings_of(table)}
+    tables = dict(tables_of(table))
     changes = {}
     for key, value in data.items():
+        if key in tables:
+            if not isinstance(value, dict):
+                raise ConfigError(f"{where}.{key} must be a table")
+            changes[key] = _fill(tables[key], value, f"{where}.{key}")
+            continue
         if key not in known:
-            raise ConfigError(f"{where}.{key}: unknown key{_did_you_mean(key, set(known))}")
+            raise ConfigError(f"{where}.{key}: unknown key{_did_you_mean(key, {*known, *tables})}")
         changes[key] = _checked(value, getattr(table, key), known[key], f"{where}.{key}")
     return replace(table, **changes)
 
@@ -149,22 +160,25 @@ def _did_you_mean(name: str, known: set[str]) -> str:
 def _from_environment(config: Config, environ: Mapping[str, str]) -> Config:
     for name, text in sorted(environ.items()):
         if name.startswith(PREFIX):
-            section, _, key = name.removeprefix(PREFIX).lower().partition("__")
+            path = tuple(name.removeprefix(PREFIX).lower().split("__"))
         elif name in KNOWN_NAMES:
-            section, key = KNOWN_NAMES[name]
+            path = KNOWN_NAMES[name]
         else:
             continue
-        config = _set_from_text(config, section, key, text, name)
+        config = _set_from_text(config, path, text, name)
     return config
 
 
-def _set_from_text(config: Config, section: str, key: str, text: str, name: str) -> Config:
-    table = getattr(config, section, None)
-    present = getattr(table, key, None) if key else table
+def _set_from_text(config: Config, path: tuple[str, ...], text: str, name: str) -> Config:
+    present: Any = config
+    for key in path:
+        present = getattr(present, key, None)
     value: Any = text
     if isinstance(present, (int, float)):
         try:
             value = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             raise ConfigError(f"{name}: must be {_KINDS[type(present)]}, not {text!r}") from None
-    return _from_toml(config, {section: {key: value} if key else value}, name)
+    for key in reversed(path):
+        value = {key: value}
+    return _from_toml(config, value, name)

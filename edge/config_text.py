@@ -5,7 +5,7 @@ from dataclasses import Field, fields, is_dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from edge.settings import Config, settings_of
+from edge.settings import Config, settings_of, tables_of
 
 _SECRET_FILES = {"password_file", "token_file", "key_file", "secret_file"}
 """Settings whose file is a secret, by their key; files of another kind (data_file, ca_file) are none."""
@@ -18,14 +18,20 @@ def to_toml(config: Config, *, comments: bool = False) -> str:
         lines += _line(key, value, about, comments)
     for section in fields(config):
         value = getattr(config, section.name)
-        tables = value if isinstance(value, tuple) else (value,) if is_dataclass(value) else ()
-        for table in tables:
-            lines += ["", f"[[{section.name}]]" if isinstance(value, tuple) else f"[{section.name}]"]
-            if comments and table.__doc__:
-                lines.append(f"# {table.__doc__}")
-            for key, entry, about in settings_of(table):
-                lines += _line(key, entry, about, comments)
+        for table in value if isinstance(value, tuple) else (value,) if is_dataclass(value) else ():
+            lines += _table(f"[[{section.name}]]" if isinstance(value, tuple) else f"[{section.name}]", table, comments)
+            for name, inner in tables_of(table):
+                lines += _table(f"[{section.name}.{name}]", inner, comments)
     return "\n".join(lines) + "\n"
+
+
+def _table(head: str, table: Any, comments: bool) -> list[str]:
+    lines = ["", head]
+    if comments and table.__doc__:
+        lines.append(f"# {table.__doc__}")
+    for key, entry, about in settings_of(table):
+        lines += _line(key, entry, about, comments)
+    return lines
 
 
 def masked(config: Config) -> Config:

@@ -1,7 +1,7 @@
 """Every setting of the appliance: one default, one type, one comment each."""
 
 from collections.abc import Iterator
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from typing import Any
 
 from edge.meters import FAMILIES
@@ -151,6 +151,28 @@ class Backfill:
 
 
 @dataclass(frozen=True, slots=True)
+class External:
+    """A second listener with nothing but the page and its log-in, for a tunnel or VPN such as Tailscale."""
+
+    host: str = setting("", "Address to listen on, such as the VPN's; empty for none.")
+    port: int = setting(8081, "TCP port to listen on.", low=1, high=65535)
+
+
+@dataclass(frozen=True, slots=True)
+class Jwt:
+    """Tokens of another system, for auth = "jwt": Supabase, or any that signs HS256, RS256 or ES256."""
+
+    issuer: str = setting("", "Who must have signed (iss), such as https://PROJECT.supabase.co/auth/v1.")
+    audience: str = setting("authenticated", "For whom it must be meant (aud).")
+    secret_file: str = setting("", "File with the shared secret of HS256; a bare name is a systemd credential.")
+    jwks_url: str = setting("", "https address of the public keys of RS256 and ES256 (JWKS); empty for none.")
+    claim: str = setting(
+        "app_metadata.nilm", 'Claim with {"role": "viewer", "grants": ["home"]}; users must not set it.'
+    )
+    leeway_s: int = setting(10, "Seconds by which clocks may differ.", low=0, high=300)
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """The web page and API."""
 
@@ -161,6 +183,22 @@ class Gateway:
     trusted_proxies: str = setting(
         "", "Addresses or networks of reverse proxies whose X-Forwarded-For and -Proto are believed; empty for none."
     )
+    auth: str = setting(
+        "local", "Who may call: accounts on this box (local), or another system's tokens.", choices=("local", "jwt")
+    )
+    public_dashboard: bool = setting(False, "Whether the local network may look at the page without logging in.")
+    admin_token_file: str = setting(
+        "",
+        "File with a token of 32 characters or more, for programs as admin; a bare name is a systemd credential.",
+    )
+    session_h: int = setting(168, "Hours after which one must log in again.", low=1, high=8760)
+    auth_cache_s: int = setting(30, "Seconds for which a decision who calls may be kept in Redis.", low=0, high=3600)
+    user_per_min: int = setting(60, "Requests a minute that one user may make. 0: any number.", low=0, high=1_000_000)
+    address_per_min: int = setting(
+        120, "Requests a minute that one address may make. 0: any number.", low=0, high=1_000_000
+    )
+    external: External = field(default_factory=External)
+    jwt: Jwt = field(default_factory=Jwt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,3 +276,10 @@ def settings_of(table: Any) -> Iterator[tuple[str, Any, Field[Any]]]:
     for about in fields(table):
         if "doc" in about.metadata:
             yield about.name, getattr(table, about.name), about
+
+
+def tables_of(table: Any) -> Iterator[tuple[str, Any]]:
+    """Name and value of each table inside `table`."""
+    for about in fields(table):
+        if is_dataclass(value := getattr(table, about.name)):
+            yield about.name, value

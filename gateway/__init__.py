@@ -3,6 +3,7 @@
 from flask import Flask
 
 from edge.adapters.influx import Influx
+from edge.adapters.redis_guard import RedisGuard
 from edge.adapters.streams import Streams
 from edge.settings import Config
 from gateway import (
@@ -13,6 +14,7 @@ from gateway import (
     gaps,
     health,
     hosts,
+    limits,
     live,
     models,
     problems,
@@ -20,9 +22,14 @@ from gateway import (
     replies,
     request_ids,
     security,
+    sign_in,
 )
+from gateway.callers import make_callers
 from gateway.hub import Hub
 from gateway.parts import Parts, install
+
+REDIS_TIMEOUT_S = 0.7
+"""Longer than the hub waits for news, short enough for /ready."""
 
 
 def create_app(config: Config, streams: Streams, influx: Influx, hub: Hub | None = None) -> Flask:
@@ -30,15 +37,21 @@ def create_app(config: Config, streams: Streams, influx: Influx, hub: Hub | None
     if hub is None:
         hub = Hub(streams)
         hub.start()
+    settings = config.gateway
+    guard = RedisGuard(config.redis.url, REDIS_TIMEOUT_S)
+    counts = limits.Counts(guard)
     app = Flask("gateway", static_folder=None)
-    install(app, Parts(config, streams, influx, hub))
-    proxies.install(app, config.gateway.trusted_proxies)
+    install(app, Parts(config, streams, influx, hub, make_callers(config, guard)))
+    for group in (health, models, analytics, export, gaps, live, sign_in, assets):
+        app.register_blueprint(group.pages)
+    # each request passes these in this order
+    proxies.install(app, settings.trusted_proxies)
     request_ids.install(app)
-    hosts.install(app, config.gateway.hosts)
-    for pages in (health.pages, models.pages, analytics.pages, export.pages, gaps.pages, live.pages, assets.pages):
-        app.register_blueprint(pages)
-    access.enforce(app)
+    hosts.install(app, settings.hosts)
+    limits.by_address(app, counts, settings.address_per_min)
+    access.enforce(app, settings.cors_origins)
+    limits.by_user(app, counts, settings.user_per_min)
     problems.install(app)
     replies.install(app)
-    security.install(app, config.gateway.cors_origins)
+    security.install(app, settings.cors_origins)
     return app

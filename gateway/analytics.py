@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 
 from edge.errors import Unavailable
 from gateway import history
-from gateway.access import Who, access
+from gateway.access import Of, Who, access, caller
 from gateway.parameters import (
     Span,
     unknown_appliance,
@@ -15,7 +15,7 @@ from gateway.parameters import (
     wanted_readings,
 )
 from gateway.parts import parts
-from gateway.predictions import appliances_of, prediction_columns, prediction_points
+from gateway.predictions import appliances_of, only, prediction_columns, prediction_points
 from gateway.readings import reading_columns, reading_points
 from gateway.replies import json_reply
 
@@ -23,7 +23,7 @@ pages = Blueprint("analytics", __name__, url_prefix="/analytics")
 
 
 @pages.get("/readings")
-@access(Who.VIEWER)
+@access(Who.VIEWER, Of.BUILDING, dashboard=True)
 def readings() -> Response:
     """Mains power."""
     wanted = wanted_readings(request.args.to_dict(flat=False))
@@ -42,7 +42,7 @@ def readings() -> Response:
 
 
 @pages.get("/predictions")
-@access(Who.VIEWER)
+@access(Who.VIEWER, Of.APPLIANCE, dashboard=True)
 def predictions() -> Response:
     """What each appliance draws."""
     wanted = wanted_predictions(request.args.to_dict(flat=False))
@@ -63,7 +63,8 @@ def predictions() -> Response:
     _check_known(wanted.building, any_found)
     if wanted.appliance is not None and any_found and wanted.appliance not in found:
         raise unknown_appliance(wanted.appliance)
-    return json_reply({"building_id": wanted.building, **body})
+    granted = caller().appliances(wanted.building)
+    return json_reply({"building_id": wanted.building, **(body if granted is None else only(body, granted))})
 
 
 def _check_known(building: str, found: bool) -> None:

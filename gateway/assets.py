@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 
 from flask import Blueprint, Response, abort, request
 
-from gateway.access import Who, access
+from gateway.access import Of, Who, access
 from gateway.replies import takes_gzip
 
 _TYPES = {
@@ -47,7 +47,7 @@ ASSETS = _load(files("gateway") / "static")
 
 
 @pages.get("/assets/<path:name>")
-@access(Who.ANYONE)
+@access(Who.ANYONE, Of.NOTHING, dashboard=True, counted=False)
 def asset(name: str) -> Response:
     """One of the page's files."""
     if name not in ASSETS:
@@ -56,7 +56,7 @@ def asset(name: str) -> Response:
 
 
 @pages.get("/favicon.ico")
-@access(Who.ANYONE)
+@access(Who.ANYONE, Of.NOTHING, dashboard=True, counted=False)
 def favicon() -> Response:
     """The icon, for browsers that ask by habit."""
     return send(ASSETS["favicon.svg"])

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from edge.adapters.snapshot_folder import SnapshotFolder
 from edge.core.wanted import Wanted
 from edge.errors import NilmError, Unavailable
-from gateway.access import Who, access
+from gateway.access import Of, Who, access
 from gateway.parameters import unknown_building, wanted_export
 from gateway.parts import parts
 from gateway.problems import Problem
@@ -24,7 +24,7 @@ _TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.p
 
 
 @pages.get("/export")
-@access(Who.VIEWER)
+@access(Who.VIEWER, Of.BUILDING)
 def export() -> Response:
     """Rows of one building as one file."""
     wanted, form = wanted_export(request.args.to_dict(flat=False))

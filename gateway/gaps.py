@@ -9,7 +9,7 @@ from edge.backfill_queue import BackfillQueue
 from edge.gaps import Gaps
 from edge.local_time import zone
 from edge.unit import now_ms
-from gateway.access import Who, access
+from gateway.access import Of, Who, access, caller
 from gateway.parameters import building_of, check_known, unknown_building, whole_number
 from gateway.parts import parts
 from gateway.replies import json_reply
@@ -21,13 +21,13 @@ MAX_GAP_H = 744
 
 
 @pages.get("/summary")
-@access(Who.VIEWER)
+@access(Who.VIEWER, Of.GRANTED)
 def gaps() -> Response:
     """What is missing of each building and day, and how far the backfill is."""
     query = request.args.to_dict(flat=False)
     check_known(query, {"building_id", "days_back"})
     days_back = whole_number(query, "days_back", 7, MAX_DAYS)
-    buildings = parts().buildings()
+    buildings = [name for name in parts().buildings() if caller().sees(name)]
     if "building_id" in query:
         building = building_of(query)
         if building not in buildings:
@@ -36,11 +36,14 @@ def gaps() -> Response:
     config = parts().config
     where = zone(config.history.timezone)
     found = Gaps(config, parts().streams, parts().influx).summary(buildings, now_ms(), days_back, where)
-    return json_reply({**found, "backfill": _queue().progress(now_ms())})
+    progress = _queue().progress(now_ms())
+    if not caller().sees_everything:
+        progress = {"state": progress["state"]}  # the rest names buildings
+    return json_reply({**found, "backfill": progress})
 
 
 @pages.post("/backfill")
-@access(Who.ADMIN)
+@access(Who.OPERATOR, Of.ALL)
 def backfill() -> Response:
     """Ask for a backfill of the last days."""
     query = request.args.to_dict(flat=False)
@@ -49,7 +52,7 @@ def backfill() -> Response:
 
 
 @pages.post("/backfill/auto")
-@access(Who.ADMIN)
+@access(Who.OPERATOR, Of.ALL)
 def backfill_auto() -> Response:
     """Ask for what the timer does, with gaps of up to so many hours."""
     query = request.args.to_dict(flat=False)

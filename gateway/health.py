@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 
 from edge import __version__
-from gateway.access import Who, access
+from gateway.access import Of, Who, access, caller
 from gateway.checks import check_all, samples_flow
 from gateway.metrics import Figures
 from gateway.parts import parts
@@ -15,14 +15,14 @@ pages = Blueprint("health", __name__)
 
 
 @pages.get("/live")
-@access(Who.ANYONE)
+@access(Who.ANYONE, Of.NOTHING, counted=False)
 def live() -> Response:
     """The process answers; asks nothing of anyone."""
     return json_reply({"live": True, "version": __version__})
 
 
 @pages.get("/ready")
-@access(Who.ANYONE)
+@access(Who.ANYONE, Of.NOTHING, counted=False)
 def ready() -> Response:
     """Whether the page has what it stands on; 503 says what is missing and why."""
     streams, influx = parts().streams, parts().influx
@@ -45,10 +45,10 @@ def ready() -> Response:
 
 
 @pages.get("/metrics")
-@access(Who.ANYONE)
+@access(Who.VIEWER, Of.GRANTED)
 def metrics() -> Response:
     """All services' figures for Prometheus."""
     registry = CollectorRegistry()
-    registry.register(Figures(parts().streams, open_streams=len(parts().hub)))
+    registry.register(Figures(parts().streams, caller().sees, open_streams=len(parts().hub)))
     ProcessCollector(registry=registry)
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

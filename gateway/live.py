@@ -1,11 +1,12 @@
 """The live page, and what feeds it: the list of buildings and the event stream."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from flask import Blueprint, Response, request
 
 from gateway import events
-from gateway.access import Who, access
+from gateway.access import Of, Who, access, caller, still_allowed
 from gateway.assets import ASSETS, send
 from gateway.hub import MAX_CLIENTS, Hub
 from gateway.parameters import building_of, check_known, unknown_building
@@ -15,23 +16,26 @@ from gateway.replies import json_reply
 from gateway.times import iso_times
 
 HEARTBEAT_S = 15.0
+LOOK_AGAIN_S = 60.0
+"""A stream whose caller may no longer see the building ends after so long, and a heartbeat."""
 
 pages = Blueprint("live", __name__)
 
 
 @pages.get("/")
-@access(Who.VIEWER)
+@access(Who.ANYONE, Of.NOTHING, dashboard=True, counted=False)
 def page() -> Response:
-    """The page."""
+    """The page, which holds no figure: it fetches them, or shows the log-in."""
     return send(ASSETS["index.html"])
 
 
 @pages.get("/api/buildings")
-@access(Who.VIEWER)
+@access(Who.VIEWER, Of.GRANTED, dashboard=True)
 def buildings() -> Response:
-    """Every building, and when its newest sample was."""
+    """The buildings, and when its newest sample was."""
     streams = parts().streams
-    newest = {name: streams.newest_ms(name, "window") for name in parts().buildings()}
+    shown = [name for name in parts().buildings() if caller().appliances(name) != frozenset()]
+    newest = {name: streams.newest_ms(name, "window") for name in shown}
     return json_reply(
         {
             "buildings": [
@@ -43,7 +47,7 @@ def buildings() -> Response:
 
 
 @pages.get("/api/stream")
-@access(Who.VIEWER)
+@access(Who.VIEWER, Of.BUILDING, dashboard=True)
 def stream() -> Response:
     """Server-sent events: each predicted second as it comes, first those after Last-Event-ID (or after_ms)."""
     query = request.args.to_dict(flat=False)
@@ -56,16 +60,23 @@ def stream() -> Response:
     hub = parts().hub
     if len(hub) >= MAX_CLIENTS:
         raise Problem(503, f"{MAX_CLIENTS} event streams are open, more are not served. Try again later.")
-    response = Response(_events(hub, building, resumed_ms if resumed_ms is not None else after_ms))
+    after_ms = resumed_ms if resumed_ms is not None else after_ms
+    response = Response(_events(hub, building, after_ms, still_allowed()))
     response.headers["Content-Type"] = "text/event-stream"
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
 
-def _events(hub: Hub, building: str, after_ms: int | None) -> Iterator[bytes]:
+def _events(hub: Hub, building: str, after_ms: int | None, allowed: Callable[[], bool]) -> Iterator[bytes]:
     yield events.OPENING
+    look_again_s = time.monotonic() + LOOK_AGAIN_S
     with hub.client(building, after_ms) as client:
-        yield from client.take(HEARTBEAT_S)
+        for event in client.take(HEARTBEAT_S):
+            if time.monotonic() >= look_again_s:
+                look_again_s = time.monotonic() + LOOK_AGAIN_S
+                if not allowed():
+                    return
+            yield event
 
 
 def _whole(name: str, text: str | None) -> int | None:

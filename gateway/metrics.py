@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -32,10 +32,11 @@ Metric = CounterMetricFamily | GaugeMetricFamily
 
 
 class Figures(Collector):
-    """What Redis knows of buildings and services, at the time of collecting."""
+    """What Redis knows of services and of the buildings that may be told of, at the time of collecting."""
 
-    def __init__(self, streams: Streams, open_streams: int) -> None:
+    def __init__(self, streams: Streams, tells_of: Callable[[str], bool], open_streams: int) -> None:
         self._streams = streams
+        self._tells_of = tells_of
         self._open_streams = open_streams
 
     def collect(self) -> Iterator[Metric]:
@@ -45,14 +46,14 @@ class Figures(Collector):
         yield info
         yield GaugeMetricFamily("nilm_gateway_open_streams", "Open event streams.", value=self._open_streams)
         try:
-            figures = [*_of_buildings(self._streams), *_of_services(self._streams)]
+            figures = [*_of_buildings(self._streams, self._tells_of), *_of_services(self._streams)]
         except Unavailable:
             figures = []
         yield GaugeMetricFamily("nilm_redis_up", "1 while Redis answers.", value=bool(figures))
         yield from figures
 
 
-def _of_buildings(streams: Streams) -> Iterator[Metric]:
+def _of_buildings(streams: Streams, tells_of: Callable[[str], bool]) -> Iterator[Metric]:
     counters = {name: CounterMetricFamily(*said, labels=["building"]) for name, said in COUNTERS.items()}
     gauges = {
         name: GaugeMetricFamily(f"nilm_{name}", doc, labels=["building"])
@@ -65,7 +66,7 @@ def _of_buildings(streams: Streams) -> Iterator[Metric]:
             ("newest_prediction_age_seconds", "Age of the newest prediction."),
         )
     }
-    for building in streams.buildings():
+    for building in filter(tells_of, streams.buildings()):
         counted = streams.counters(building)
         for name, counter in counters.items():
             counter.add_metric([building], counted.get(name, 0))

@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 from edge.core.vitals import heartbeat_age_s, is_up
 from edge.unit import now_ms
-from gateway.access import Who, access
+from gateway.access import Of, Who, access
 from gateway.parts import parts
 from gateway.replies import json_reply
 
@@ -12,7 +12,7 @@ pages = Blueprint("models", __name__)
 
 
 @pages.get("/models")
-@access(Who.VIEWER)
+@access(Who.VIEWER, Of.NOTHING)
 def models() -> Response:
     """Each model: version, state and why, appliances, sha256, metrics."""
     infer = parts().streams.services().get("infer", {})

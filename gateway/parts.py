@@ -1,4 +1,4 @@
-"""What the views work with: the configuration, Redis, InfluxDB and the event streams' hub."""
+"""What the views work with: the configuration, Redis, InfluxDB, the event streams' hub and the callers."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ from flask import Flask, current_app
 from edge.adapters.influx import Influx
 from edge.adapters.streams import Streams
 from edge.settings import Config
+from gateway.callers import Callers
 from gateway.hub import Hub
 
 _NAME = "nilm"
@@ -20,6 +21,7 @@ class Parts:
     streams: Streams
     influx: Influx
     hub: Hub
+    callers: Callers
 
     def buildings(self) -> list[str]:
         """The buildings that have a meter or ever had a sample, sorted."""

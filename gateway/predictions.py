@@ -1,6 +1,6 @@
 """Predictions as the dicts that leave as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,18 @@ def prediction_columns(tables: Sequence[PredictionTable], appliance: str | None 
         "appliances": {name: [watt for table in tables for watt in _power_w(table, name)] for name in names},
         "other_w": [watt for table in tables for watt in numbers(table.other_w, 1)],
     }
+
+
+def only(body: dict[str, Any], appliances: Set[str]) -> dict[str, Any]:
+    """`body` for who may see just those appliances: the rest would tell of the others."""
+    if "points" not in body:
+        shown = {name: power_w for name, power_w in body["appliances"].items() if name in appliances}
+        return {**body, "appliances": shown, "other_w": [None] * len(body["at_ms"])}
+    points = [
+        {**point, "appliances": {name: cell for name, cell in point["appliances"].items() if name in appliances}}
+        for point in body["points"]
+    ]
+    return {**body, "points": [{**point, "other_w": None} for point in points]}
 
 
 def _points(table: PredictionTable, appliance: str | None) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import logging
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
@@ -24,6 +24,12 @@ class Problem(Exception):
         self.status = status
         self.detail = detail
         self.more = more
+        self.headers: dict[str, str] = {}
+
+    def with_header(self, name: str, value: str) -> Self:
+        """The same with a header in its answer."""
+        self.headers[name] = value
+        return self
 
 
 def bad(parameter: str, detail: str, status: int = 422) -> Problem:
@@ -51,7 +57,9 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(Problem)
     def _problem(problem: Problem) -> Response:
-        return reply(problem.status, problem.detail, **problem.more)
+        response = reply(problem.status, problem.detail, **problem.more)
+        response.headers.update(problem.headers)
+        return response
 
     @app.errorhandler(Unavailable)
     def _unavailable(error: Unavailable) -> Response:

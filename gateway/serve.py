@@ -4,6 +4,7 @@ import gc
 import logging
 import threading
 import time
+from typing import Any
 
 from flask import Flask
 
@@ -13,7 +14,8 @@ from edge.config import influx_token
 from edge.errors import ConfigError
 from edge.settings import Config
 from edge.unit import Unit
-from gateway import create_app
+from gateway import REDIS_TIMEOUT_S, create_app
+from gateway.callers import EXTERNAL
 from gateway.hub import MAX_CLIENTS, Hub
 from gateway.security import MAX_BODY_BYTES
 from gateway.server import Server
@@ -24,8 +26,6 @@ STOP_CHECK_S = 0.1
 THREADS = MAX_CLIENTS + 24
 """An open event stream holds a thread; 24 are left for requests."""
 CLIENT_TIMEOUT_S = 10
-REDIS_TIMEOUT_S = 0.7
-"""Longer than the hub waits for news, short enough for /ready."""
 
 
 def run(config: Config) -> None:
@@ -34,23 +34,38 @@ def run(config: Config) -> None:
     unit = Unit("gateway", streams)
     hub = Hub(streams)
     app = create_app(config, streams, Influx.connect(config.influx, influx_token(config)), hub)
-    server = listen(app, config)
+    servers = [listen(app, config), *([listen_external(app, config)] if config.gateway.external.host else [])]
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)  # an hour is 40,000 short-lived objects: collecting amid it costs 40 ms
-    serving = threading.Thread(target=server.serve, name="serve", daemon=True)
-    serving.start()
+    serving = [threading.Thread(target=server.serve, name="serve", daemon=True) for server in servers]
+    for thread in serving:
+        thread.start()
     hub.start()
     while not unit.stopping:
         unit.beat(f"the page is at http://{config.gateway.host}:{config.gateway.port}/")
         time.sleep(STOP_CHECK_S)
     hub.stop()
-    server.stop()
-    serving.join(timeout=1)
+    for server in servers:
+        server.stop()
+    for thread in serving:
+        thread.join(timeout=1)
 
 
 def listen(app: Flask, config: Config) -> Server:
     """A server that holds the configured port; ConfigError where it is taken or not ours."""
-    host, port = config.gateway.host, config.gateway.port
+    return _listen(app, config.gateway.host, config.gateway.port, "gateway.port")
+
+
+def listen_external(app: Flask, config: Config) -> Server:
+    """The second listener: the same app, which is told that the request came by it."""
+
+    def external(environ: dict[str, Any], start_response: Any) -> Any:
+        return app(environ | {EXTERNAL: True}, start_response)
+
+    return _listen(external, config.gateway.external.host, config.gateway.external.port, "gateway.external.port")
+
+
+def _listen(app: Any, host: str, port: int, setting: str) -> Server:
     server = Server(
         (host, port),
         app,
@@ -61,11 +76,11 @@ def listen(app: Flask, config: Config) -> Server:
         server_name="nilm-edge",
     )
     server.max_request_header_size = 32 * 1024
-    server.max_request_body_size = MAX_BODY_BYTES + 1024  # the app refuses first, and says so
+    server.max_request_body_size = MAX_BODY_BYTES
     try:
         server.prepare()
     except OSError as error:
-        raise ConfigError(f"gateway.port: cannot listen on {host} port {port}: {_why(error)}") from error
+        raise ConfigError(f"{setting}: cannot listen on {host} port {port}: {_why(error)}") from error
     return server
 
 

@@ -29,6 +29,25 @@ def client(config: Config, streams: Streams, influx: Influx) -> FlaskClient:
     return create_app(config, streams, influx, Hub(streams)).test_client()
 
 
+ADMIN_TOKEN = "a-token-for-tests-that-is-long-enough"
+
+
+@pytest.fixture
+def guarded(config: Config, tmp_path: Path) -> Config:
+    """A configuration with an admin token."""
+    file = tmp_path / "admin-token"
+    file.write_text(ADMIN_TOKEN)
+    return replace(config, gateway=replace(config.gateway, admin_token_file=str(file)))
+
+
+@pytest.fixture
+def admin(guarded: Config, streams: Streams, influx: Influx) -> FlaskClient:
+    """Requests with the admin token."""
+    client = create_app(guarded, streams, influx, Hub(streams)).test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {ADMIN_TOKEN}"
+    return client
+
+
 class Gateway:
     """A gateway process on a free port, or the one given."""
 

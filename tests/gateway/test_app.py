@@ -8,7 +8,7 @@ from edge.adapters.streams import Streams
 from edge.errors import ConfigError
 from edge.settings import Config
 from gateway import create_app
-from gateway.access import access_of
+from gateway.access import rule_of
 from gateway.hub import Hub
 from tests.gateway.house import fill
 
@@ -24,9 +24,7 @@ def test_every_route_says_who_may_call_it() -> None:
     rules = list(app.url_map.iter_rules())
     assert len(rules) >= 10
     for rule in rules:
-        assert access_of(app, rule.endpoint) is not None, (
-            f"{rule.rule} does not say who may call it: see gateway/access"
-        )
+        assert rule_of(app, rule.endpoint) is not None, f"{rule.rule} does not say who may call it: see gateway/access"
 
 
 def test_a_route_without_a_rule_is_refused() -> None:

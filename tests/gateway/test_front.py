@@ -19,7 +19,7 @@ from edge.errors import ConfigError
 from edge.log import JsonLines, TextLines, request_id
 from edge.settings import Config
 from gateway import create_app, proxies
-from gateway.access import Who, access
+from gateway.access import Of, Who, access
 from gateway.hub import Hub
 from gateway.proxies import caller_of, trusted_networks
 from tests.gateway.conftest import Gateway
@@ -53,7 +53,7 @@ def test_every_log_line_of_a_request_has_its_id(capfd: pytest.CaptureFixture[str
     def fails() -> str:
         raise RuntimeError("first line\nsecond line")
 
-    client.application.add_url_rule("/fails", view_func=access(Who.ANYONE)(fails))
+    client.application.add_url_rule("/fails", view_func=access(Who.ANYONE, Of.NOTHING)(fails))
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     logger = logging.getLogger("nilm.gateway")
@@ -185,26 +185,32 @@ def raw(port: int, sent: bytes) -> tuple[int, dict[str, str], bytes]:
     return int(first.split()[1]), {line.partition(": ")[0]: line.partition(": ")[2] for line in lines}, body
 
 
-@pytest.mark.parametrize(
-    ("sent", "status"),
-    [
-        (b"NONSENSE\r\n\r\n", 400),
-        (b"GET /live HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n", 400),
-        (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
-        (b"GET /live HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", 413),
-        (b"POST /gaps/backfill HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n", 413),
-        (b"GET /live HTTP/7.1\r\nHost: localhost\r\n\r\n", 505),
-    ],
+CHUNK = b"11170\r\n" + b" " * 70_000 + b"\r\n"
+JSON_TO_LOGIN = (
+    b"POST /api/login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
 )
-def test_what_the_app_never_sees_is_refused_as_a_problem(gateway: Gateway, sent: bytes, status: int) -> None:
-    code, headers, body = raw(gateway.port, sent)
-    assert code == status
-    assert headers["Content-Type"] == "application/problem+json"
-    assert "script-src 'self'" in headers["Content-Security-Policy"]
-    said = json.loads(body)
-    assert said["status"] == status
-    assert said["request_id"] == headers["X-Request-ID"]
-    assert said["detail"]
+UNREADABLE = [
+    (b"NONSENSE\r\n\r\n", 400),
+    (b"GET /live HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n", 400),
+    (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
+    (b"GET /live HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", 413),
+    (b"POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 600000\r\n\r\n", 413),
+    (JSON_TO_LOGIN + b"Content-Length: 262200\r\n\r\n" + b" " * 262_200, 413),
+    (JSON_TO_LOGIN + b"Transfer-Encoding: chunked\r\n\r\n" + 5 * CHUNK + b"0\r\n\r\n", 411),
+    (b"GET /live HTTP/7.1\r\nHost: localhost\r\n\r\n", 505),
+]
+
+
+def test_what_cannot_be_read_or_is_too_large_is_refused_as_a_problem(gateway: Gateway) -> None:
+    for sent, status in UNREADABLE:
+        code, headers, body = raw(gateway.port, sent)
+        assert code == status, sent[:80]
+        assert headers["Content-Type"] == "application/problem+json"
+        assert "script-src 'self'" in headers["Content-Security-Policy"]
+        said = json.loads(body)
+        assert said["status"] == status
+        assert said["request_id"] == headers["X-Request-ID"]
+        assert said["detail"]
 
 
 def test_json_log_lines(config: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,9 @@ def _summary(client: FlaskClient, **query: Any) -> Any:
     return answer.json
 
 
-def test_the_summary_tells_gaps_and_the_backfills_progress(client: FlaskClient, influx: Influx, config: Config) -> None:
+def test_the_summary_tells_gaps_and_the_backfills_progress(
+    client: FlaskClient, admin: FlaskClient, influx: Influx, config: Config
+) -> None:
     _store(influx, range(0, 100))
     _store(influx, range(130, 200))
     found = _summary(client, building_id="home", days_back=2)
@@ -34,9 +36,9 @@ def test_the_summary_tells_gaps_and_the_backfills_progress(client: FlaskClient, 
     assert home["without_prediction"] == 170
     assert found["backfill"] == {"state": "idle"}
 
-    answer = client.post("/gaps/backfill?days_back=2")
+    answer = admin.post("/gaps/backfill?days_back=2")
     assert (answer.status_code, answer.json) == (202, {"backfill": {"state": "queued"}, "see": "/gaps/summary"})
-    assert client.post("/gaps/backfill/auto?max_gap_hours=100").status_code == 202
+    assert admin.post("/gaps/backfill/auto?max_gap_hours=100").status_code == 202
     assert _summary(client)["backfill"]["state"] == "queued"
     run(config)  # what `nilm-edge run` or the timer starts
     found = _summary(client)
@@ -58,14 +60,14 @@ def test_the_summary_tells_gaps_and_the_backfills_progress(client: FlaskClient, 
         ("GET", "/gaps/backfill", 405),
     ],
 )
-def test_what_is_wrong_is_said(client: FlaskClient, method: str, path: str, status: int) -> None:
-    answer = client.open(path, method=method)
+def test_what_is_wrong_is_said(admin: FlaskClient, method: str, path: str, status: int) -> None:
+    answer = admin.open(path, method=method)
     assert answer.status_code == status, answer.text
     assert answer.mimetype == "application/problem+json"
 
 
-def test_another_page_cannot_start_anything(client: FlaskClient, config: Config, streams: Streams) -> None:
-    answer = client.post("/gaps/backfill", headers={"Origin": "https://evil.example"})
+def test_another_page_cannot_start_anything(admin: FlaskClient, config: Config, streams: Streams) -> None:
+    answer = admin.post("/gaps/backfill", headers={"Origin": "https://evil.example"})
     assert answer.status_code == 403
     assert not BackfillQueue(Path(config.data_dir)).waits()
-    assert client.post("/gaps/backfill", headers={"Origin": "http://localhost"}).status_code == 202
+    assert admin.post("/gaps/backfill", headers={"Origin": "http://localhost"}).status_code == 202

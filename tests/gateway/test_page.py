@@ -4,13 +4,17 @@ import gzip
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from edge.adapters.accounts import Accounts
+from edge.adapters.passwords import hash_password
 from edge.adapters.streams import Streams
+from edge.core.grants import Caller, Role
 from edge.core.sample import Flags
 from gateway.assets import ASSETS
 from tests.gateway.conftest import Gateway
@@ -208,6 +212,32 @@ def test_keyboard_reaches_everything(browser: Browser, gateway: Gateway, streams
         page.locator("[data-appliance=Oven] button").focus()
         page.keyboard.press("Enter")
         expect(page.locator("[data-appliance=Oven] button")).to_have_attribute("aria-pressed", "true")
+
+
+def test_logs_in_and_out(browser: Browser, gateway: Gateway, streams: Streams) -> None:
+    accounts = Accounts(Path(gateway.config.data_dir))
+    accounts.add(Caller("vera", Role.VIEWER, ("home",)), hash_password("correct horse"))
+    fill(streams, "home", 60)
+    fill(streams, "barn", 60)
+    with playing(streams, "home"), opened(browser, gateway, []) as page:
+        expect(page.get_by_label("Name")).to_be_focused(timeout=WAIT_MS)
+        expect(page.locator("#dashboard")).to_be_hidden()
+        expect(page.locator("#no-account")).to_be_hidden()
+        page.keyboard.type("vera")
+        page.keyboard.press("Tab")
+        page.keyboard.type("wrong")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("The name or the password is wrong.", timeout=WAIT_MS)
+        page.get_by_label("Password").fill("correct horse")
+        page.get_by_role("button", name="Log in").click()
+        wait_live(page)
+        assert data(page)["building"] == "home"  # and no barn to choose
+        expect(page.locator("#log-in")).to_be_hidden()
+        page.reload()
+        wait_live(page)
+        page.get_by_role("button", name="Log out vera").click()
+        expect(page.get_by_label("Name")).to_be_visible(timeout=WAIT_MS)
+        assert page.context.cookies() == []
 
 
 def test_first_load_is_small(client: FlaskClient, streams: Streams) -> None:

@@ -14,7 +14,10 @@ PURE = {"bisect", "collections", "contextlib", "dataclasses", "enum", "functools
 PURE |= {"bz2", "csv", "struct", "zlib", "math", "re", "typing", "numpy", "edge"}
 OWNER = {
     "paho": {"edge/adapters/mqtt.py"},
-    "redis": {"edge/adapters/streams.py", "edge/adapters/redis_log.py", "edge/adapters/redis_notes.py"},
+    "redis": {f"edge/adapters/{name}.py" for name in ("streams", "redis_guard", "redis_log", "redis_notes")},
+    "sqlite3": {"edge/adapters/accounts.py"},
+    "argon2": {"edge/adapters/passwords.py"},
+    "jwt": {"edge/adapters/jwt_tokens.py"},
     "onnxruntime": {"edge/adapters/onnx_model.py"},
     "pyarrow": {"edge/adapters/parquet.py", "edge/adapters/history_"},
     "duckdb": {"edge/adapters/duck.py"},

@@ -1,10 +1,10 @@
 // What comes from the gateway: the first hour at once, then one event a second, over lost connections.
 
-const RETRY_MS = 2000
+const RETRY_MS = 4000 // after a refusal; over a lost connection the browser itself tries again sooner
 
 export async function getJson(url) {
   const answer = await fetch(url, { headers: { Accept: 'application/json' } })
-  if (!answer.ok) throw new Error(`${url}: ${answer.status}`)
+  if (!answer.ok) throw Object.assign(new Error(`${url}: ${answer.status}`), { status: answer.status })
   return answer.json()
 }
 
@@ -18,8 +18,8 @@ export async function loadHour(building) {
 
 // Follows a building. The browser reconnects by itself and names the last event it has; where it gives up, we do.
 export class Feed {
-  constructor(building, newestMs, { onSecond, onStatus, onConnection }) {
-    Object.assign(this, { building, newestMs, onSecond, onStatus, onConnection })
+  constructor(building, newestMs, { onSecond, onStatus, onConnection, onRefused }) {
+    Object.assign(this, { building, newestMs, onSecond, onStatus, onConnection, onRefused })
     this.open()
   }
 
@@ -33,7 +33,9 @@ export class Feed {
     this.source.addEventListener('status', (message) => this.onStatus(JSON.parse(message.data)))
     this.source.onerror = () => {
       this.onConnection(false)
-      if (this.source.readyState === EventSource.CLOSED) this.timer = setTimeout(() => this.open(), RETRY_MS)
+      if (this.source.readyState !== EventSource.CLOSED) return
+      this.timer = setTimeout(() => this.open(), RETRY_MS)
+      this.onRefused()
     }
   }
 

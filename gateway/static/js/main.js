@@ -4,6 +4,7 @@ import { Chart } from './chart.js'
 import { Feed, loadBuildings, loadHour } from './feed.js'
 import { bareWatts, energy, timeOfDay, watts } from './format.js'
 import { slotsOf } from './palette.js'
+import { installLogOut, knowMe, reloadUnlessKnown, showLogIn } from './login.js'
 import { Rows } from './rows.js'
 import { Store } from './store.js'
 import { fillTexts, nameOf, strings } from './strings.js'
@@ -13,7 +14,7 @@ import { installTheme } from './toggle.js'
 
 const HELD = 1
 const ARRIVAL_TIME = 2
-const LOOK_AGAIN_MS = 2000
+const LOOK_AGAIN_MS = 3000
 
 const $ = (id) => document.getElementById(id)
 const chart = new Chart($('chart'), (point) => showHover($('hover'), point, chart.slots))
@@ -26,6 +27,7 @@ let pending = false
 
 fillTexts()
 installTheme($('theme'), rebuild)
+installLogOut()
 for (const button of document.querySelectorAll('[data-span-s]')) button.addEventListener('click', () => choose(button))
 $('building').addEventListener('change', (event) => follow(event.target.value))
 document.addEventListener('visibilitychange', update)
@@ -33,7 +35,13 @@ setInterval(update, 1000)
 start()
 
 async function start() {
-  const buildings = await loadBuildings().catch(() => null)
+  let refused = false
+  const buildings = await loadBuildings().catch((error) => { refused = error.status === 401 })
+  const me = await knowMe().catch(() => null)
+  if (refused && me && !me.role) {
+    showLogIn(start)
+    return
+  }
   const alive = buildings?.filter((building) => building.newest != null) ?? []
   if (buildings != null) {
     $('empty').hidden = alive.length > 0
@@ -74,6 +82,7 @@ async function follow(building) {
     onSecond: (event) => { mine.add(event); my.onSecond(event.at_ms); soon() },
     onStatus: (status) => { my.onStatus(status); soon() },
     onConnection: (connected) => { my.onConnection(connected); soon() },
+    onRefused: reloadUnlessKnown,
   })
   update()
 }

@@ -1,0 +1,63 @@
+"""Redis for the gateway's guard: how often someone called, and decisions that were made a moment ago."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from edge.adapters.streams import available
+from edge.errors import Unavailable
+
+_PAUSE_S = 2.0
+"""After Redis failed, it is not asked for so long: each request would wait for it."""
+
+
+class RedisGuard:
+    """One Redis. Every method raises Unavailable while it is away."""
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        self._redis: Any = redis.Redis.from_url(
+            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
+        )
+        self._away_until_s = 0.0
+
+    def count(self, who: str, minute: int) -> tuple[int, int]:
+        """Count one more call of `who` in this minute; how many in it, and in the one before."""
+        with self._asked():
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.incr(f"nilm:calls:{who}:{minute}")
+            pipeline.expire(f"nilm:calls:{who}:{minute}", 130)
+            pipeline.get(f"nilm:calls:{who}:{minute - 1}")
+            present, _, before = pipeline.execute()
+        return int(present), int(before or 0)
+
+    def remember(self, key: str, decision: bytes, ttl_ms: int) -> None:
+        """Keep a decision for a while."""
+        with self._asked():
+            self._redis.set(f"nilm:decision:{key}", decision, px=ttl_ms)
+
+    def recall(self, key: str) -> bytes | None:
+        """A decision that is still kept."""
+        with self._asked():
+            found: bytes | None = self._redis.get(f"nilm:decision:{key}")
+        return found
+
+    def forget(self, key: str) -> None:
+        """Drop a decision."""
+        with self._asked():
+            self._redis.delete(f"nilm:decision:{key}")
+
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        if time.monotonic() < self._away_until_s:
+            raise Unavailable("Redis is away")
+        try:
+            with available():
+                yield
+        except Unavailable:
+            self._away_until_s = time.monotonic() + _PAUSE_S
+            raise

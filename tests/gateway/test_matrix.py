@@ -1,0 +1,204 @@
+"""Who may call what: every route of the app's own list, by every kind of caller, of their own and another building."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from edge.adapters.accounts import Accounts
+from edge.adapters.influx import Influx
+from edge.adapters.streams import Streams
+from edge.core.grants import Caller, Role
+from edge.settings import Config
+from gateway import create_app
+from gateway.access import Of, Rule, Who, rule_of
+from gateway.callers import EXTERNAL
+from gateway.hub import Hub
+from tests.gateway.conftest import ADMIN_TOKEN
+from tests.gateway.house import fill
+
+CALLERS = {
+    "viewer of home": Caller("vera", Role.VIEWER, ("home",)),
+    "viewer of the oven": Caller("otto", Role.VIEWER, ("home/Oven",)),
+    "viewer of nothing": Caller("nils", Role.VIEWER, ()),
+    "viewer of all": Caller("vince", Role.VIEWER, ("*",)),
+    "operator of home": Caller("olga", Role.OPERATOR, ("home",)),
+    "operator of all": Caller("oscar", Role.OPERATOR, ("*",)),
+    "admin": Caller("anna", Role.ADMIN, ()),
+}
+SPAN = {"start": "2026-11-20T00:00:00Z", "end": "2026-11-20T00:05:00Z"}
+QUERY: Mapping[str, Mapping[str, str]] = {
+    "analytics.readings": {"last": "60"},
+    "analytics.predictions": {"last": "60"},
+    "export.export": SPAN,
+}
+"""What a route needs beside the building to answer at all."""
+BODY = {"sign_in.login": {"name": "nobody", "password": "wrong"}}
+FINE = {200, 202}
+PATH = {"name": "style.css", "filename": "style.css"}
+
+
+@pytest.fixture
+def house(guarded: Config, streams: Streams, influx: Influx) -> Flask:
+    """An app with accounts, and two buildings."""
+    accounts = Accounts(Path(guarded.data_dir))
+    for caller in CALLERS.values():
+        assert accounts.add(caller, "no password")
+        assert accounts.add_token(caller.name, "token", f"nilm_{caller.name}", 1)
+    for building in ("home", "barn"):
+        fill(streams, building, 60)
+    unlimited = replace(guarded.gateway, address_per_min=0, user_per_min=0)
+    return create_app(replace(guarded, gateway=unlimited), streams, influx, Hub(streams))
+
+
+@pytest.fixture
+def public(house: Flask, guarded: Config, streams: Streams, influx: Influx) -> Flask:
+    """The same house with a public page."""
+    settings = replace(guarded.gateway, public_dashboard=True, address_per_min=0)
+    return create_app(replace(guarded, gateway=settings), streams, influx, Hub(streams))
+
+
+def routes(app: Flask) -> list[tuple[str, str, str, Rule]]:
+    """Path, endpoint, method and rule of every route."""
+    found = []
+    for url in app.url_map.iter_rules():
+        rule = rule_of(app, url.endpoint)
+        assert rule is not None, f"{url.rule} does not say who may call it: see gateway/access.py"
+        path = url.rule.replace("<path:name>", PATH["name"])
+        assert "<" not in path, f"{url.rule}: say in PATH what stands for its parameter"
+        found += [(path, url.endpoint, method, rule) for method in (url.methods or set()) - {"OPTIONS", "HEAD"}]
+    assert len(found) >= 15
+    return sorted(found, key=lambda route: route[0])
+
+
+def asked(route: tuple[str, str, str, Rule], building: str) -> dict[str, Any]:
+    """What a call of that route has, whoever calls."""
+    path, endpoint, method, rule = route
+    query = {**QUERY.get(endpoint, {})}
+    if rule.of in {Of.BUILDING, Of.APPLIANCE}:
+        query["building_id"] = building
+    if rule.of is Of.APPLIANCE:
+        query["appliance_id"] = "Oven"
+    return {"path": path, "method": method, "query_string": query, "json": BODY.get(endpoint)}
+
+
+def call(client: FlaskClient, route: tuple[str, str, str, Rule], building: str, token: str, **environ: object) -> int:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer = client.open(**asked(route, building), headers=headers, environ_overrides=dict(environ))
+    answer.close()
+    return answer.status_code
+
+
+def expected(rule: Rule, caller: Caller | None, building: str) -> set[int]:
+    """The statuses that fit the rule, worked out apart from the code that holds it."""
+    if rule.who is Who.ANYONE:
+        return FINE | {401, 429, 503}
+    if caller is None:
+        return {401}
+    everything = caller.role == Role.ADMIN or "*" in caller.grants
+    whole = everything or building in caller.grants
+    part = whole or f"{building}/Oven" in caller.grants
+    allowed = (
+        caller.role >= rule.who
+        and {
+            Of.NOTHING: True,
+            Of.GRANTED: True,
+            Of.BUILDING: whole,
+            Of.APPLIANCE: part,
+            Of.ALL: everything,
+        }[rule.of]
+    )
+    return FINE if allowed else {403}
+
+
+@pytest.mark.parametrize("building", ["home", "barn", "nowhere"])
+def test_every_route_by_every_caller(house: Flask, building: str) -> None:
+    wrong = []
+    for route in routes(house):
+        for name, caller in {"nobody": None, **CALLERS}.items():
+            status = call(house.test_client(), route, building, f"nilm_{caller.name}" if caller else "")
+            allowed = expected(route[3], caller, building)
+            if building == "nowhere" and allowed == FINE:
+                allowed = FINE | {404}
+            if status not in allowed:
+                wrong.append(f"{route[2]} {route[0]} of {building} by {name}: {status}, not {sorted(allowed)}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_wrong_token_gets_nowhere(house: Flask) -> None:
+    for route in routes(house):
+        if route[3].who is not Who.ANYONE:
+            for token in ("nilm_nobody", "x", ADMIN_TOKEN + "x", ADMIN_TOKEN[:-1], "é"):
+                assert call(house.test_client(), route, "home", token) == 401, route
+
+
+def test_the_admin_token_opens_everything(house: Flask) -> None:
+    for route in routes(house):
+        if route[3].who is not Who.ANYONE and route[1] != "sign_in.logout":
+            assert call(house.test_client(), route, "home", ADMIN_TOKEN) in FINE, route
+
+
+def test_the_second_listener_has_nothing_but_the_page(house: Flask) -> None:
+    for route in routes(house):
+        status = call(house.test_client(), route, "home", ADMIN_TOKEN, **{EXTERNAL: True})
+        assert (status == 404) == (not route[3].dashboard), route
+    client = house.test_client()
+    for path, method in (("/nowhere", "GET"), ("/metrics", "PUT"), ("/live", "POST")):
+        assert client.open(path, method=method, environ_overrides={EXTERNAL: True}).status_code == 404
+    dashboard = {path for path, _, _, rule in routes(house) if rule.dashboard}
+    assert {path.rpartition("/")[0] for path in dashboard} == {"", "/assets", "/api", "/analytics"}
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "in_there"),
+    [
+        ("192.168.1.20", {}, True),
+        ("fd00::7", {}, True),
+        ("127.0.0.1", {}, True),
+        ("203.0.113.5", {}, False),
+        ("100.64.0.9", {}, False),
+        ("192.168.1.20", {"X-Forwarded-For": "192.168.1.30"}, False),
+        ("127.0.0.1", {"Via": "1.1 somewhere"}, False),
+    ],
+)
+def test_a_public_page_is_for_the_local_network_to_look_at(
+    public: Flask, address: str, headers: dict[str, str], in_there: bool
+) -> None:
+    from_there = {"REMOTE_ADDR": address}
+    for route in routes(public):
+        path, _, method, rule = route
+        if rule.who is Who.ANYONE:
+            continue
+        answer = public.test_client().open(**asked(route, "home"), headers=headers, environ_overrides=from_there)
+        answer.close()
+        open_to_them = in_there and rule.dashboard and method == "GET"
+        assert answer.status_code == (200 if open_to_them else 401), path
+        outside = public.test_client().open(**asked(route, "home"), environ_overrides={**from_there, EXTERNAL: True})
+        assert outside.status_code in {401, 404}, path
+
+
+def test_answers_leave_out_what_is_not_granted(house: Flask) -> None:
+    def get(path: str, name: str) -> str:
+        answer = house.test_client().get(path, headers={"Authorization": f"Bearer nilm_{name}"})
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    for path in ("/api/buildings", "/gaps/summary", "/metrics"):
+        assert "barn" in get(path, "vince"), path
+        assert "barn" not in get(path, "vera"), path
+        assert "home" in get(path, "vera"), path
+    assert "home" in get("/api/buildings", "otto")
+    assert 'building="home"' not in get("/metrics", "otto")
+    for layout in ("rows", "columns"):
+        path = f"/analytics/predictions?building_id=home&last=60&layout={layout}"
+        assert "Dishwasher" in get(path, "vera")
+        text = get(path, "otto")
+        assert "Oven" in text
+        assert "Dishwasher" not in text
+        assert "other_w" in text
+        assert '"other_w":2' not in text
+        assert '"other_w":[2' not in text
