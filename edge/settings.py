@@ -29,6 +29,12 @@ class Mqtt:
     client_id: str = setting("nilm-edge-ingest", "Fixed client id: the broker queues for it while nilm-edge is away.")
     username: str = setting("", "User name at the broker; empty for none.")
     password_file: str = setting("", "File that holds the broker password; empty for none.")
+    tls: bool = setting(False, "Speak TLS with the broker, whose port is then 8883 as a rule.")
+    ca_file: str = setting(
+        "", "TLS: file with the authority that signed the broker's certificate; empty: the system's."
+    )
+    cert_file: str = setting("", "TLS: file with our own certificate, where the broker asks for one; empty for none.")
+    key_file: str = setting("", "TLS: file with the key of our own certificate, without a pass phrase.")
     keepalive_s: int = setting(30, "Seconds between keep-alive messages.", low=5, high=3600)
 
 

@@ -138,7 +138,7 @@ def private_config(config: Config, data_dir: Path, port: int) -> Config:
     return replace(
         config,
         data_dir=str(data_dir),
-        mqtt=replace(config.mqtt, host="127.0.0.1", port=free_port(), username="", password_file=""),
+        mqtt=replace(config.mqtt, host="127.0.0.1", port=free_port(), username="", password_file="", tls=False),
         redis=replace(config.redis, url=f"redis://127.0.0.1:{free_port()}/0"),
         influx=replace(config.influx, url=f"http://127.0.0.1:{free_port()}", api="auto", token="", token_file=""),
         gateway=replace(config.gateway, port=port),

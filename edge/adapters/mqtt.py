@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import ssl
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -46,6 +47,8 @@ class _Connection:
         )
         if settings.username:
             self.client.username_pw_set(settings.username, read_secret(settings.password_file))
+        if settings.tls:
+            _set_tls(self.client, settings)
         self._properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         self._properties.SessionExpiryInterval = session_expiry_s
         self.client.on_connect = self._on_connect
@@ -90,6 +93,9 @@ class _Connection:
                 clean_start=False,
                 properties=self._properties,
             )
+        except ssl.SSLError as error:
+            self._refused(f"no TLS with the MQTT broker at {self._settings.host}:{self._settings.port}: {error}")
+            return False
         except (OSError, ValueError) as error:
             self._refused(f"no MQTT broker at {self._settings.host}:{self._settings.port}: {error}")
             return False
@@ -206,6 +212,14 @@ class Publisher(_Connection):
 
     def _on_publish(self, _client: Any, _data: Any, _id: int, _reason: Any, _properties: Any) -> None:
         self.unconfirmed -= 1
+
+
+def _set_tls(client: paho.Client, settings: Mqtt) -> None:
+    try:
+        client.tls_set(settings.ca_file or None, settings.cert_file or None, settings.key_file or None)
+    except (OSError, ValueError) as error:  # an SSLError is an OSError
+        files = ", ".join(file for file in (settings.ca_file, settings.cert_file, settings.key_file) if file)
+        raise ConfigError(f"mqtt: cannot use the certificates in {files}: {error}") from error
 
 
 def _is_filter(topic: str) -> bool:
