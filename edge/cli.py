@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from edge import __version__, cli_backup, cli_gaps, cli_history, cli_meters, cli_sync, cli_users
+from edge import __version__, cli_announce, cli_backup, cli_gaps, cli_history, cli_meters, cli_sync, cli_users
 from edge.config import influx_token, load_config
 from edge.config_text import masked, to_toml
 from edge.errors import NilmError
@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_backup.add(commands, _command, _load)
     cli_meters.add(commands, _command, _load)
     cli_sync.add(commands, _command, _load)
+    cli_announce.add(commands, _command, _load)
     cli_users.add(commands, _command, _load)
     _add_models(commands)
     _add_evaluate(commands)

@@ -46,6 +46,8 @@ def run(config: Config, data_dir: Path, port: int | None) -> None:
             stack.start_service(name)
         if config.central.url:
             stack.start_service("sync")
+        if config.homeassistant.enabled:
+            stack.start_service("announce")
         stack.start_service("simulate", "--preceding-hour")
         if _wait_all_the_way(stack, started_ms, stop):
             took_s = (now_ms() - started_ms) / 1000

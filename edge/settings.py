@@ -244,6 +244,17 @@ class Simulator:
 
 
 @dataclass(frozen=True, slots=True)
+class HomeAssistant:
+    """Telling Home Assistant of every appliance, by MQTT discovery at the broker of [mqtt]."""
+
+    enabled: bool = setting(False, "Whether nilm-edge run tells Home Assistant.")
+    prefix: str = setting("homeassistant", "Discovery prefix, as Home Assistant has it.")
+    topic: str = setting("nilm-edge", "Root of the topics with the values.")
+    id: str = setting("nilm", "What the ids of devices and entities begin with: different on each edge at one broker.")
+    every_s: int = setting(10, "Seconds between two values; on and off are told at once.", low=1, high=3600)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration."""
 
@@ -273,6 +284,7 @@ class Config:
     backfill: Backfill = field(default_factory=Backfill)
     gateway: Gateway = field(default_factory=Gateway)
     history: History = field(default_factory=History)
+    homeassistant: HomeAssistant = field(default_factory=HomeAssistant)
     simulator: Simulator = field(default_factory=Simulator)
     meters: tuple[Meter, ...] = (Meter(),)
 

@@ -187,15 +187,18 @@ class Listener(_Connection):
 class Publisher(_Connection):
     """Publishes at QoS 1, in order; what the broker has not confirmed (`unconfirmed`) is sent again after a loss."""
 
-    def __init__(self, settings: Mqtt, client_id: str) -> None:
+    def __init__(self, settings: Mqtt, client_id: str, will: tuple[str, bytes] | None = None) -> None:
         super().__init__(settings, client_id, 3600, manual_ack=False)
         self.unconfirmed = 0
-        self._unsent: deque[tuple[str, bytes]] = deque()
+        self.connections = 0
+        self._unsent: deque[tuple[str, bytes, bool]] = deque()
+        if will:
+            self.client.will_set(will[0], will[1], qos=1, retain=True)
         self.client.on_publish = self._on_publish
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        """Send `payload`, or keep it for a broker that is away."""
-        self._unsent.append((topic, payload))
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Send `payload`, or keep it for a broker that is away; with `retain` also for who comes later."""
+        self._unsent.append((topic, payload, retain))
         self.unconfirmed += 1
         self._send()
 
@@ -207,8 +210,12 @@ class Publisher(_Connection):
     def _send(self) -> None:
         """Not before the broker has said that it is there: paho would send it ahead of what it has to send again."""
         while self.connected and self._unsent:
-            topic, payload = self._unsent.popleft()
-            self.client.publish(topic, payload, qos=1)
+            topic, payload, retain = self._unsent.popleft()
+            self.client.publish(topic, payload, qos=1, retain=retain)
+
+    def on_connected(self) -> None:
+        """Count it: the broker may have forgotten what it had."""
+        self.connections += 1
 
     def _on_publish(self, _client: Any, _data: Any, _id: int, _reason: Any, _properties: Any) -> None:
         self.unconfirmed -= 1

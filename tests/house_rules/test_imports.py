@@ -14,7 +14,9 @@ PURE = {"bisect", "collections", "contextlib", "dataclasses", "enum", "functools
 PURE |= {"bz2", "csv", "struct", "zlib", "math", "re", "typing", "numpy", "edge"}
 OWNER = {
     "paho": {"edge/adapters/mqtt.py"},
-    "redis": {f"edge/adapters/{name}.py" for name in ("streams", "redis_guard", "redis_log", "redis_notes")},
+    "redis": {
+        f"edge/adapters/{name}.py" for name in ("streams", "energy_totals", "redis_guard", "redis_log", "redis_notes")
+    },
     "sqlite3": {"edge/adapters/accounts.py"},
     "argon2": {"edge/adapters/passwords.py"},
     "jwt": {"edge/adapters/jwt_tokens.py"},
@@ -89,6 +91,7 @@ def test_services_are_imported_by_nobody_below_them(file: Path) -> None:
                 "snapshot",
                 "backfill",
                 "sync",
+                "announce",
                 "simulate",
                 "run",
                 "stack",

@@ -10,7 +10,7 @@ from edge.config_text import to_toml
 from edge.settings import Config
 
 ROOT = Path(__file__).parent.parent.parent
-SERVICES = ["ingest", "infer", "persist", "simulate", "snapshot", "backfill", "sync"]
+SERVICES = ["ingest", "infer", "persist", "simulate", "snapshot", "backfill", "sync", "announce"]
 LIMIT_BYTES = 16_000
 
 

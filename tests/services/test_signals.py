@@ -12,6 +12,7 @@ from tests.services.appliance import nilm_edge
 from tests.services.processes import Service
 
 SERVICES = {"ingest": "ingest", "infer": "infer", "persist": "persist", "gateway": "gateway", "simulate": "simulator"}
+SERVICES |= {"announce": "announce"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
