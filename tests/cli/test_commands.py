@@ -14,6 +14,7 @@ COMMANDS = ["run", "simulate", "ingest", "infer", "persist", "gateway", "config"
 COMMANDS += ["snapshot", "query", "export", "gaps", "backfill", "backup", "restore"]
 COMMANDS += ["meters families", "meters try", "meters listen", "meters simulate"]
 COMMANDS += ["sync", "announce"]
+COMMANDS += ["user add", "user list", "user remove", "user password", "user token"]
 COMMANDS += [
     "models list",
     "models verify",
