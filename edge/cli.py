@@ -184,6 +184,7 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     durability.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
     durability.set_defaults(do=_bench_durability)
     cli_history.add_bench(which, _command, _load)
+    cli_sync.add_bench(which, _command, _load)
 
 
 def _port(text: str) -> int:

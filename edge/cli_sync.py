@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from edge.log import start_logging
@@ -31,10 +33,44 @@ def add(commands: Any, command: Command, load: Load) -> None:
     sync.set_defaults(do=lambda options: _sync(options, load(options)))
 
 
+def add_bench(which: Any, command: Command, load: Load) -> None:
+    """Add the parser of `bench sync`."""
+    bench = command(
+        which,
+        "sync",
+        "how quickly a central server catches up, and what the live path notices of it",
+        "nilm-edge bench sync --hours 24 --seconds 60 --central influxd",
+    )
+    bench.add_argument("--hours", type=_whole, default=24, metavar="N", help="hours to catch up with (default 24)")
+    bench.add_argument(
+        "--seconds",
+        type=_whole,
+        default=60,
+        metavar="N",
+        help="seconds of the live path, each (default 60)",
+    )
+    bench.add_argument("--central", choices=("influxd", "victoria-metrics"), default="influxd", help="default: influxd")
+    bench.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
+    bench.set_defaults(do=lambda options: _bench(options, load(options)))
+
+
+def _bench(options: argparse.Namespace, config: Config) -> None:
+    from edge.bench.sync import run  # noqa: PLC0415
+
+    run(config, options.hours, options.seconds, options.central, options.json)
+
+
+def _whole(text: str) -> int:
+    if text.isascii() and text.isdecimal() and 0 < int(text) <= 10_000:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 10000")
+
+
 def _sync(options: argparse.Namespace, config: Config) -> int:
     from edge.sync import run  # noqa: PLC0415 - each command loads only what it needs
 
     start_logging(config.log_level)
+    os.nice(10)  # the live services go first
     done = run(config, once=options.once, verify=options.verify)
     if options.once:
         print(json.dumps(done, indent=2) if options.json else done["status"])

@@ -68,7 +68,7 @@ def _measure(stack: Stack, days: int) -> dict[str, Any]:
     influxd = next(server.pid for server in stack.servers if server.name == "influxd")
     influx = Influx.connect(config.influx)
     influx.prepare()
-    appliances, points = _fill(config, influx)
+    appliances, points = fill(config, influx, _START_MS // 1000, _DAY_S)
     stored = StoredSeconds(config, influx)
     snapshot = Snapshot(config, Streams.connect(config.redis.url), stored)
     building = config.simulator.building
@@ -133,10 +133,10 @@ def _snapshot_in_a_process_of_its_own(stack: Stack, influxd: int | None) -> tupl
     return cost | {"own_cpu_s": round(float(said[0]), 2)}, float(said[1])
 
 
-def _fill(config: Config, influx: Influx) -> tuple[int, int]:
-    """A day of the simulated home and what the models say to it; how many appliances, and points written."""
+def fill(config: Config, influx: Influx, start_s: int, duration_s: int) -> tuple[int, int]:
+    """The simulated home and what the models say to it; how many appliances, and points written."""
     home = Home(config)
-    samples = [home.sample(_START_MS // 1000 + n) for n in range(_DAY_S)]
+    samples = [home.sample(start_s + n) for n in range(duration_s)]
     lines = [sample_line(sample) for sample in samples]
     models, _ = load_models(models_dir(config))
     disaggregator = Disaggregator(models)

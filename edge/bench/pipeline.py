@@ -60,18 +60,42 @@ class _Arrivals:
 
 
 def _measure(stack: Stack, duration_s: int) -> dict[str, Any]:
-    config = stack.config
+    home = start(stack)
+    latencies, processes = measure(stack, home, duration_s)
+    ours = {name: processes[name] for name in SERVICES}
+    return {
+        **machine.describe(),
+        "seconds": duration_s,
+        "latency": latencies,
+        "processes": processes,
+        "ours_rss_mib": round(sum(cost["rss_mib"] for cost in ours.values()), 1),
+        "ours_pss_mib": round(sum(cost["pss_mib"] for cost in ours.values()), 1),
+        "ours_cpu_percent": round(sum(cost["cpu_percent"] for cost in ours.values()), 2),
+        "written_bytes_per_h": sum(cost["written_bytes_per_h"] for cost in processes.values()),
+    }
+
+
+def start(stack: Stack) -> Home:
+    """Start everything, with a full window whose seconds are all predicted."""
     stack.start_servers()
     for name in SERVICES:
         stack.start_service(name)
-    home = Home(config)
-    publisher = Publisher(config.mqtt, "nilm-bench")
-    _until(lambda: _turn(publisher).connected)
-    streams = Streams.connect(config.redis.url)
+    home = Home(stack.config)
+    streams = Streams.connect(stack.config.redis.url)
     _until(lambda: streams.services().get("ingest", {}).get("connected"))
     first_s = int(time.time()) + 1
     streams.add_samples([home.sample(at_s) for at_s in range(first_s - WINDOW_S, first_s)])
     _until(lambda: streams.newest_ms(home.building, "predictions") == (first_s - 1) * 1000)
+    return home
+
+
+def measure(
+    stack: Stack, home: Home, duration_s: int
+) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
+    """Publish at 1 Hz for so long: latencies to each place, and what each process cost."""
+    config = stack.config
+    publisher = Publisher(config.mqtt, "nilm-bench")
+    _until(lambda: _turn(publisher).connected)
     arrivals = {"prediction": _Arrivals(), "influx": _Arrivals(), "stream": _Arrivals()}
     stop = threading.Event()
     watchers = [
@@ -87,18 +111,7 @@ def _measure(stack: Stack, duration_s: int) -> dict[str, Any]:
         stop.set()
         for watcher in watchers:
             watcher.join()
-    latencies = {name: _latency(sent_s, seen.seen_s) for name, seen in arrivals.items()}
-    ours = {name: processes[name] for name in SERVICES}
-    return {
-        **machine.describe(),
-        "seconds": len(sent_s),
-        "latency": latencies,
-        "processes": processes,
-        "ours_rss_mib": round(sum(cost["rss_mib"] for cost in ours.values()), 1),
-        "ours_pss_mib": round(sum(cost["pss_mib"] for cost in ours.values()), 1),
-        "ours_cpu_percent": round(sum(cost["cpu_percent"] for cost in ours.values()), 2),
-        "written_bytes_per_h": sum(cost["written_bytes_per_h"] for cost in processes.values()),
-    }
+    return {name: _latency(sent_s, seen.seen_s) for name, seen in arrivals.items()}, processes
 
 
 def _publish(

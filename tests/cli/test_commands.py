@@ -23,6 +23,7 @@ COMMANDS += [
     "bench inference",
     "bench history",
     "bench durability",
+    "bench sync",
 ]
 
 
