@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
-from edge.adapters.changed_hours import PREDICT, ChangedHours
+from edge.adapters.changed_hours import HOUR_MS, PREDICT, ChangedHours
 from edge.adapters.files import free_bytes
 from edge.adapters.influx import Influx
 from edge.adapters.spool import Segment, Spool
@@ -52,6 +52,7 @@ class Outlet:
         self._store_every_s = DURABILITY[config.durability].store_every_s
         self._next_store_s = 0.0
         self._linger_s = config.influx.linger_s
+        self._settle_ms = config.history.settle_s * 1000
         self._data_dir = Path(config.data_dir)
         self._reserve_bytes = config.disk_reserve_mb * 1_000_000
         self._outbox_entries = config.redis.outbox_h * 3600 * 2
@@ -130,11 +131,17 @@ class Outlet:
         for building, entries in waiting.items():
             self._write(building, entries)
             self._changed.note(building, _late_ms(entries), (PREDICT,))
+            self._changed.note(building, self._past_ms(entries))
             self._streams.remove_from_outbox(building, entries[-1].id)
             self.persisted += len(entries)
             self.lag_ms = now_ms() - entries[-1].content.at_ms
             self._say_stored()
         return any(len(entries) == _BATCH for entries in waiting.values())
+
+    def _past_ms(self, entries: list[OutboxEntry]) -> list[int]:
+        """What is of an hour that others may have taken for complete: a meter's queue after we were down, a backlog."""
+        closed_ms = (now_ms() - self._settle_ms) // HOUR_MS * HOUR_MS
+        return [entry.content.at_ms for entry in entries if entry.content.at_ms < closed_ms]
 
     def _write(self, building: str, entries: list[OutboxEntry]) -> None:
         try:

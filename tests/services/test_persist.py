@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.adapters.changed_hours import HOUR_MS, ChangedHours
 from edge.adapters.influx import Influx
 from edge.adapters.streams import Streams
 from edge.core.prediction import COLUMN, Column, Tick
@@ -13,6 +14,7 @@ from edge.core.sample import Sample
 from edge.errors import Unavailable
 from edge.persist import Outlet
 from edge.settings import Config
+from edge.unit import now_ms
 from tests.servers import Servers
 
 START_S = 1_700_000_000
@@ -100,6 +102,17 @@ def test_a_refused_batch_is_set_aside_and_the_rest_goes_on(config: Config, strea
     assert "field type conflict" in kept.read_text()
     (mains,) = influx.query("nilm", MAINS, {"building": "home"})
     assert [row[1] for row in mains.values] == [3.0]
+
+
+def test_hours_long_past_are_looked_at_again(config: Config, streams: Streams) -> None:
+    """A meter's queue may fill an hour that sync and snapshot have found empty."""
+    outlet = _outlet(config, streams)
+    _fill(streams, 2)
+    streams.add_samples([Sample("home", now_ms() // 1000 * 1000, 1.0)])
+    outlet.turn()
+    hour_ms = START_S * 1000 // HOUR_MS * HOUR_MS
+    changed = ChangedHours(Path(config.data_dir))
+    assert changed.waiting("sync") == changed.waiting("snapshot") == {"home": [hour_ms]}
 
 
 def test_mains_and_appliances_may_have_databases_of_their_own(config: Config, streams: Streams) -> None:

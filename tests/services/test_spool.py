@@ -102,7 +102,7 @@ def test_a_long_outage_goes_to_files_and_all_of_it_comes_back(
     assert len(_segments(through)) == 2
     _until_empty(outlet, streams, through)
     assert _stored(through) == [float(n) for n in range(2 * HALF_HOUR + 100)]
-    hours_ms = [(START_S + n * 3600) * 1000 for n in range(2)]
+    hours_ms = [(START_S + n * 3600) * 1000 for n in range(3)]
     assert ChangedHours(Path(through.data_dir)).waiting("sync") == {"home": hours_ms}
 
 
