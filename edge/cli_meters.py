@@ -25,6 +25,7 @@ _OF_A_METER = {
     "power": (str, "PATH", "where the power stands in JSON, such as ENERGY.Power or in_w - out_w"),
     "unit": (str, "UNIT", "W or kW, where no message says it"),
     "time": (str, "PATH", "family generic: where the time stands"),
+    "circuit": (str, "NAME", "the one circuit that counts, instead of the total"),
     "sign": (str, "SIGN", "what the meter counts as positive: import (default) or export"),
     "scale": (float, "X", "factor on each power"),
     "min_w": (float, "W", "refuse powers below"),

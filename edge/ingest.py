@@ -63,6 +63,8 @@ class Intake:
         self._losses = 0
         self.lag_ms = 0
         self._received: deque[Received] = deque()
+        self._claims: dict[tuple[int, int], int] = {}
+        """How many buildings are not done with a message of a connection; those of one building are not here."""
         quiet_ms: dict[str, int] = {}
         for feed in feeds:
             quiet_ms[feed.building] = max(quiet_ms.get(feed.building, 0), feed.quiet_after_s * 1000)
@@ -75,6 +77,7 @@ class Intake:
             self._receive(message)
         lost, self._losses = self._listener.losses != self._losses, self._listener.losses
         if lost:
+            self._claims = {claim: left for claim, left in self._claims.items() if claim[0] == self._losses}
             for feed in self._feeds:
                 self._received.extend(feed.lost_connection(_monotonic_ms()))
             self.lost_touch()
@@ -110,11 +113,21 @@ class Intake:
         return [feed.said(_monotonic_ms()) for feed in self._feeds]
 
     def _receive(self, message: Message) -> None:
-        for feed in self._feeds:
-            if feed.source.hears(message.topic):
-                self._received.extend(feed.take(message, _monotonic_ms(), now_ms()))
-                return
-        self._listener.acknowledge(message)  # a subscription of an earlier configuration
+        hearing = [feed for feed in self._feeds if feed.source.hears(message.topic)]
+        if not hearing:
+            self._listener.acknowledge(message)  # a subscription of an earlier configuration
+        if len(hearing) > 1:  # one meter, several buildings: acknowledged when the last of them has it
+            self._claims[message.connection, message.id] = len(hearing)
+        for feed in hearing:
+            self._received.extend(feed.take(message, _monotonic_ms(), now_ms()))
+
+    def _release(self, message: Message) -> None:
+        """A feed is done with a message."""
+        left = self._claims.pop((message.connection, message.id), 1) - 1
+        if left:
+            self._claims[message.connection, message.id] = left
+        else:
+            self._listener.acknowledge(message)
 
     def _look_at_the_clock(self) -> None:
         if not self._listener.connected:
@@ -138,7 +151,7 @@ class Intake:
             elif received.message and received.samples:
                 self._watch.heard(building, _monotonic_ms())
             if received.message:
-                self._listener.acknowledge(received.message)
+                self._release(received.message)
             self._received.popleft()
 
     def _remember(self) -> None:

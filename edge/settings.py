@@ -113,6 +113,9 @@ class Meter:
         "auto", "Unit of the power where no message says it; auto: as the family has it.", choices=("auto", "W", "kW")
     )
     time: str = setting("", "Family generic: dotted path of the time (Unix seconds, ms, or ISO 8601 with a zone).")
+    circuit: str = setting(
+        "", "The one circuit of the meter that is this building's mains, by the meter's own name; empty: its total."
+    )
     sign: str = setting("import", "What the meter counts as positive.", choices=("import", "export"))
     scale: float = setting(1.0, "Factor on each power, for a current transformer.", low=0.0001, high=10_000)
     min_w: float = setting(-1e6, "Powers below are refused.", low=-1e6, high=1e6)

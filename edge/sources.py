@@ -41,6 +41,8 @@ class Source:
         self._learnt_topic = message.topic
         if message.retained and isinstance(found, Reading):
             return NoSample("retained: what the broker had in store is status, not a sample")
+        if isinstance(found, Reading) and self.meter.circuit:
+            found = _only(found, self.meter.circuit)
         return corrected(found, self.meter) if isinstance(found, Reading) else found
 
     def sample(self, reading: Reading, now_ms: int) -> Sample:
@@ -65,3 +67,11 @@ class Source:
 
     def _is_status(self, topic: str) -> bool:
         return any(matches(wanted, topic) for wanted in self.status_topics)
+
+
+def _only(reading: Reading, circuit: str) -> Reading | NoSample:
+    """A reading of one circuit of a meter."""
+    if circuit not in reading.circuits:
+        names = ", ".join(reading.circuits)[:80] or "none"
+        return NoSample(f"no circuit {circuit} in the message; there are: {names}")
+    return Reading(reading.circuits[circuit], reading.at_ms, reading.voltage_v)

@@ -4,6 +4,8 @@ Powers in W, `time` in Unix seconds. Which input is the mains is said by `power`
 the first one, `power1` or `P1`.
 """
 
+import re
+
 import orjson
 
 from edge.errors import BadReading
@@ -15,12 +17,14 @@ from edge.meters.reading import (
     number_or_none,
     plain_number,
     read_json,
+    read_number,
     read_object,
     read_time_ms,
 )
 from edge.settings import Meter
 
 _FIRST = ("power1", "P1")
+_INPUT = re.compile(r"(power|P)\d{1,2}", re.ASCII)
 _OTHERS = ("power", "P", "E", "Vrms", "vrms", "T", "temp", "pulse", "rssi", "time", "MSG", "rssi", "realPower", "I")
 
 
@@ -58,7 +62,12 @@ class Reader:
         if power_w is None:
             return NoSample(f"{path} has no value now")
         volts = number_or_none(message.get("vrms", message.get("Vrms")), "vrms")
-        return Reading(power_w, read_time_ms(message.get("time")), volts)
+        inputs = {
+            name: read_number(value, name)
+            for name, value in message.items()
+            if _INPUT.fullmatch(name) and value is not None
+        }
+        return Reading(power_w, read_time_ms(message.get("time")), volts, circuits=inputs)
 
 
 def simulate(topic: str, at_ms: int, power_w: float, voltage_v: float) -> list[tuple[str, bytes]]:

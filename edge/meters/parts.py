@@ -21,6 +21,11 @@ class Parts:
         self._round: set[str] = set()
 
     @property
+    def values(self) -> dict[str, float]:
+        """Each part's latest value."""
+        return dict(self._values)
+
+    @property
     def more_follow(self) -> bool:
         """Whether some parts have not spoken since the others did last."""
         return bool(self._round)

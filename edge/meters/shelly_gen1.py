@@ -46,7 +46,8 @@ class Reader:
             volts = list(self._volts.values())
             energy_wh = sum(self._wh.values()) if self._wh else None
             volt = sum(volts) / len(volts) if volts else None
-            return Reading(total_w, None, volt, energy_wh=energy_wh, more_follows=self._powers.more_follow)
+            parts = self._powers.values
+            return Reading(total_w, None, volt, None, energy_wh, parts, more_follows=self._powers.more_follow)
         if name == "voltage":
             self._volts[phase] = value
         elif name in _WH:

@@ -76,7 +76,9 @@ class Reader:
             names = ("a_", "b_", "c_") if name.startswith("em:") else ("",)
             volts += [v for n in names if (v := number_or_none(state.get(f"{n}voltage"), "voltage")) is not None]
             amps += [a for n in names if (a := number_or_none(state.get(f"{n}current"), "current")) is not None]
-        return Reading(total_w, at_ms, sum(volts) / len(volts) if volts else None, sum(amps) if amps else None)
+        parts = {name: watt for name, state in self._states.items() if (watt := _power_w(name, state)) is not None}
+        volt, ampere = sum(volts) / len(volts) if volts else None, sum(amps) if amps else None
+        return Reading(total_w, at_ms, volt, ampere, circuits=parts)
 
 
 def _power_w(name: str, state: dict[str, Any]) -> float | None:

@@ -89,18 +89,20 @@ def sensor(**groups: Any) -> bytes:
     return orjson.dumps({"Time": "2018-02-15T17:37:10", **groups})
 
 
-def _json(**values: Any) -> bytes:
+def as_json(**values: Any) -> bytes:
+    """A JSON object."""
     return orjson.dumps(values)
 
 
-def _one(family: str, source: str, topic: str, payload: bytes, power_w: float | None, **more: Any) -> Case:
+def one(family: str, source: str, topic: str, payload: bytes, power_w: float | None, **more: Any) -> Case:
+    """A message alone."""
     return Case(family, [(topic, payload)], power_w, source, **more)
 
 
 CASES = [
     # shelly-gen1: phases in topics of their own, summed
-    _one("shelly-gen1", SHELLY_1, f"{EM}/0/power", b"10.66", 10.66),
-    _one("shelly-gen1", SHELLY_1, "shellies/shellyplug-s-ABC/relay/0/power", b"54.30", 54.3),
+    one("shelly-gen1", SHELLY_1, f"{EM}/0/power", b"10.66", 10.66),
+    one("shelly-gen1", SHELLY_1, "shellies/shellyplug-s-ABC/relay/0/power", b"54.30", 54.3),
     Case("shelly-gen1", [(f"{EM}/{i}/power", b"100.50") for i in range(3)], 301.5, SHELLY_1, {"phases": 3}),
     Case("shelly-gen1", [(f"{EM}/{i}/power", b"100.50") for i in range(2)], None, SHELLY_1, {"phases": 3}),
     Case("shelly-gen1", [(f"{EM}/0/power", b"500.00"), (f"{EM}/1/power", b"-700.25")], -200.25, SHELLY_1),
@@ -120,18 +122,18 @@ CASES = [
         reading={"energy_wh": 0.0},
         id="a counter that was reset is no energy",
     ),
-    _one("shelly-gen1", SHELLY_1, f"{EM}/0/total", b"12345.0", None),
-    _one("shelly-gen1", SHELLY_1, "shellies/shellyem3-ABCDEF/online", b"true", None),
+    one("shelly-gen1", SHELLY_1, f"{EM}/0/total", b"12345.0", None),
+    one("shelly-gen1", SHELLY_1, "shellies/shellyem3-ABCDEF/online", b"true", None),
     # shelly-gen2: partial updates over the last state
-    _one("shelly-gen2", SHELLY_2, RPC, notify(ts=1631186545.04, em_0=FULL), 2350.0, reading={"at_ms": 1631186545040}),
-    _one("shelly-gen2", SHELLY_2, f"{STATUS}/em:0", orjson.dumps(FULL), 2350.0, reading={"voltage_v": 237.0}),
-    _one("shelly-gen2", SHELLY_2, f"{STATUS}/em1:0", _json(id=0, act_power=-501.8, voltage=234.9), -501.8),
-    _one("shelly-gen2", SHELLY_2, f"{STATUS}/switch:0", _json(id=0, output=True, apower=8.9, voltage=237.5), 8.9),
-    _one("shelly-gen2", SHELLY_2, f"{STATUS}/em:0", _json(id=0, total_act_power=None), None),
-    _one("shelly-gen2", SHELLY_2, f"{STATUS}/cloud", _json(connected=True), None),
-    _one("shelly-gen2", SHELLY_2, RPC, notify(ts=1631186545.04, cloud={"connected": True}), None),
-    _one("shelly-gen2", SHELLY_2, RPC, notify(ts=1.0, em_0={"id": 0, "a_voltage": 230.0}), None),
-    _one("shelly-gen2", SHELLY_2, RPC, notify(ts=1.0, em_0={"id": 0, "b_act_power": 5.0}), None),
+    one("shelly-gen2", SHELLY_2, RPC, notify(ts=1631186545.04, em_0=FULL), 2350.0, reading={"at_ms": 1631186545040}),
+    one("shelly-gen2", SHELLY_2, f"{STATUS}/em:0", orjson.dumps(FULL), 2350.0, reading={"voltage_v": 237.0}),
+    one("shelly-gen2", SHELLY_2, f"{STATUS}/em1:0", as_json(id=0, act_power=-501.8, voltage=234.9), -501.8),
+    one("shelly-gen2", SHELLY_2, f"{STATUS}/switch:0", as_json(id=0, output=True, apower=8.9, voltage=237.5), 8.9),
+    one("shelly-gen2", SHELLY_2, f"{STATUS}/em:0", as_json(id=0, total_act_power=None), None),
+    one("shelly-gen2", SHELLY_2, f"{STATUS}/cloud", as_json(connected=True), None),
+    one("shelly-gen2", SHELLY_2, RPC, notify(ts=1631186545.04, cloud={"connected": True}), None),
+    one("shelly-gen2", SHELLY_2, RPC, notify(ts=1.0, em_0={"id": 0, "a_voltage": 230.0}), None),
+    one("shelly-gen2", SHELLY_2, RPC, notify(ts=1.0, em_0={"id": 0, "b_act_power": 5.0}), None),
     Case(
         "shelly-gen2",
         [(RPC, notify(ts=1.0, em_0=FULL)), (RPC, notify(ts=2.0, em_0={"id": 0, "b_act_power": 0.0}))],
@@ -154,7 +156,7 @@ CASES = [
         {"power": "em1:0 + em1:1"},
     ),
     # tasmota
-    _one(
+    one(
         "tasmota",
         TASMOTA,
         "tele/mains/SENSOR",
@@ -162,23 +164,49 @@ CASES = [
         2635.0,
         reading={"energy_wh": 6294.0, "at_ms": None},
     ),
-    _one(
+    one(
         "tasmota",
         TASMOTA,
         "tele/mains/SENSOR",
         sensor(ENERGY={"Power": [100, "200.5", -50], "Voltage": [229, 231]}),
         250.5,
     ),
-    _one("tasmota", TASMOTA, "tele/mains/SENSOR", sensor(ENERGY={"Power": [100, None]}), None),
-    _one("tasmota", TASMOTA, "tele/mains/SENSOR", sensor(SML={"Power_curr": 312.4, "Total_in": 12345.678}), 312.4),
-    _one("tasmota", TASMOTA, "tele/mains/SENSOR", sensor(MT175={"P": -42}), -42.0, settings={"power": "MT175.P"}),
-    _one("tasmota", TASMOTA, "tele/mains/LWT", b"Offline", None),
+    one("tasmota", TASMOTA, "tele/mains/SENSOR", sensor(ENERGY={"Power": [100, None]}), None),
+    one("tasmota", TASMOTA, "tele/mains/SENSOR", sensor(SML={"Power_curr": 312.4, "Total_in": 12345.678}), 312.4),
+    one("tasmota", TASMOTA, "tele/mains/SENSOR", sensor(MT175={"P": -42}), -42.0, settings={"power": "MT175.P"}),
+    one("tasmota", TASMOTA, "tele/mains/LWT", b"Offline", None),
     # smappee
-    _one(
+    one(
         "smappee",
         SMAPPEE,
         "servicelocation/4e3a1b5c/realtime",
-        _json(
+        as_json(totalPower=30, channelPowers=[{"ctInput": 0, "power": 12}, {"ctInput": 1, "power": 18}]),
+        18.0,
+        settings={"circuit": "1"},
+    ),
+    one(
+        "smappee", SMAPPEE, "servicelocation/4e3a1b5c/realtime", as_json(totalPower=30), None, settings={"circuit": "1"}
+    ),
+    one("emon", EMON, "emon/emonpi", as_json(power1=100, power2=30), 30.0, settings={"circuit": "power2"}),
+    Case(
+        "shelly-gen1",
+        [(f"{EM}/{i}/power", f"{i}5.00".encode()) for i in range(2)],
+        15.0,
+        SHELLY_1,
+        {"circuit": "1"},
+    ),
+    Case(
+        "shelly-gen2",
+        [(RPC, notify(ts=1.0, em1_0={"act_power": 300.0}, em1_1={"act_power": 40.0}))],
+        40.0,
+        SHELLY_2,
+        {"circuit": "em1:1"},
+    ),
+    one(
+        "smappee",
+        SMAPPEE,
+        "servicelocation/4e3a1b5c/realtime",
+        as_json(
             totalPower=1234,
             utcTimeStamp=1_700_000_000_123,
             channelPowers=[{"ctInput": 0, "power": 1200, "phaseId": 0}, {"publishIndex": 1, "power": 34, "phaseId": 1}],
@@ -187,29 +215,29 @@ CASES = [
         1234.0,
         reading={"at_ms": 1_700_000_000_123, "voltage_v": 231.0, "circuits": {"0": 1200.0, "1": 34.0}},
     ),
-    _one(
+    one(
         "smappee",
         SMAPPEE,
         "servicelocation/4e3a1b5c/realtime",
-        _json(totalPower=5, utcTimeStamp=4000),
+        as_json(totalPower=5, utcTimeStamp=4000),
         5.0,
         reading={"at_ms": None},
     ),
-    _one("smappee", SMAPPEE, "servicelocation/4e3a1b5c/realtime", _json(totalPower=None), None),
+    one("smappee", SMAPPEE, "servicelocation/4e3a1b5c/realtime", as_json(totalPower=None), None),
     # dsmr: kW, import and export apart
-    _one("dsmr", DSMR, IN, b"0.345", 345.0),
-    _one("dsmr", DSMR, OUT, b"1.250", -1250.0),
-    _one("dsmr", DSMR, IN, b"0.000", None),
-    _one("dsmr", DSMR, OUT, b"0.000", None),
+    one("dsmr", DSMR, IN, b"0.345", 345.0),
+    one("dsmr", DSMR, OUT, b"1.250", -1250.0),
+    one("dsmr", DSMR, IN, b"0.000", None),
+    one("dsmr", DSMR, OUT, b"0.000", None),
     Case("dsmr", [(IN, b"0.000"), (OUT, b"0.000")], 0.0, DSMR),
     Case("dsmr", [(IN, b"0.000"), (OUT, b"2.100")], -2100.0, DSMR),
     Case("dsmr", [(OUT, b"2.100"), (IN, b"0.420")], 420.0, DSMR, id="what was returned before is over"),
     Case("dsmr", [(IN, b"0.420"), (OUT, b"0.000")], 420.0, DSMR),
-    _one(
+    one(
         "dsmr",
         DSMR,
         "dsmr/json",
-        _json(
+        as_json(
             timestamp="2020-10-15T05:30:47Z",
             electricity_currently_delivered="1.234",
             electricity_currently_returned="0.000",
@@ -221,136 +249,121 @@ CASES = [
         1234.0,
         reading={"at_ms": 1_602_739_847_000, "voltage_v": 230.0, "energy_wh": 301000.0},
     ),
-    _one("dsmr", DSMR, "dsmr/reading/electricity_delivered_1", b"1234.567", None),
+    one("dsmr", DSMR, "dsmr/reading/electricity_delivered_1", b"1234.567", None),
     # emon
-    _one("emon", EMON, "emon/emonpi/power1", b"100", 100.0),
-    _one("emon", EMON, "emon/emonpi", _json(power1=100, power2=30, time=1_602_739_847.5, rssi=-60), 100.0),
-    _one("emon", EMON, "emon/emonpi", _json(power1=100, power2=30), 130.0, settings={"power": "power1 + power2"}),
-    _one(
+    one("emon", EMON, "emon/emonpi/power1", b"100", 100.0),
+    one("emon", EMON, "emon/emonpi", as_json(power1=100, power2=30, time=1_602_739_847.5, rssi=-60), 100.0),
+    one("emon", EMON, "emon/emonpi", as_json(power1=100, power2=30), 130.0, settings={"power": "power1 + power2"}),
+    one(
         "emon",
         EMON,
         "emon/emonTx4",
-        _json(MSG=1, Vrms=241.2, P1=-250.0, P2=3.0, E1=4),
+        as_json(MSG=1, Vrms=241.2, P1=-250.0, P2=3.0, E1=4),
         -250.0,
         reading={"voltage_v": 241.2},
     ),
-    _one("emon", EMON, "emon/emonpi/power2", b"30", None),
-    _one("emon", EMON, "emon/emonpi/vrms", b"241.2", None),
+    one("emon", EMON, "emon/emonpi/power2", b"30", None),
+    one("emon", EMON, "emon/emonpi/vrms", b"241.2", None),
     # vzlogger
-    _one("vzlogger", VZLOGGER, "vzlogger/data/chn0/raw", b"936.5", 936.5),
-    _one(
+    one("vzlogger", VZLOGGER, "vzlogger/data/chn0/raw", b"936.5", 936.5),
+    one(
         "vzlogger",
         VZLOGGER,
         "vzlogger/data/chn0/raw",
-        _json(timestamp=1_602_739_847_000, value=-12.5),
+        as_json(timestamp=1_602_739_847_000, value=-12.5),
         -12.5,
         reading={"at_ms": 1_602_739_847_000},
     ),
     Case("vzlogger", [("vzlogger/data/chn0/id", b"1-0:16.7.0"), ("vzlogger/data/chn0/raw", b"936")], 936.0, VZLOGGER),
     Case("vzlogger", [("vzlogger/data/chn0/raw", b"0.936")], 936.0, VZLOGGER, {"unit": "kW"}),
     # zigbee2mqtt
-    _one(
+    one(
         "zigbee2mqtt",
         ZIGBEE,
         "zigbee2mqtt/ground floor/mains",
-        _json(state="ON", power=1520.5, current=6.61, voltage=230, energy=12.34, linkquality=120),
+        as_json(state="ON", power=1520.5, current=6.61, voltage=230, energy=12.34, linkquality=120),
         1520.5,
         reading={"energy_wh": 12340.0, "current_a": 6.61, "voltage_v": 230.0},
     ),
-    _one("zigbee2mqtt", ZIGBEE, "zigbee2mqtt/mains", _json(linkquality=99, state="ON"), None),
-    _one("zigbee2mqtt", ZIGBEE, "zigbee2mqtt/mains", _json(linkquality=99, power=None), None),
-    _one("zigbee2mqtt", ZIGBEE, "zigbee2mqtt/mains/availability", _json(state="online"), None),
-    _one("zigbee2mqtt", ZIGBEE, "zigbee2mqtt/bridge/info", _json(version="1.33.0"), None),
+    one("zigbee2mqtt", ZIGBEE, "zigbee2mqtt/mains", as_json(linkquality=99, state="ON"), None),
+    one("zigbee2mqtt", ZIGBEE, "zigbee2mqtt/mains", as_json(linkquality=99, power=None), None),
+    one("zigbee2mqtt", ZIGBEE, "zigbee2mqtt/mains/availability", as_json(state="online"), None),
+    one("zigbee2mqtt", ZIGBEE, "zigbee2mqtt/bridge/info", as_json(version="1.33.0"), None),
     # victron
-    _one("victron", VICTRON, f"{GRID}/Power", b'{"value": 936}', 936.0),
-    _one("victron", VICTRON, f"{GRID}/Power", b'{"value": -2100.5}', -2100.5),
-    _one("victron", VICTRON, f"{GRID}/Power", b'{"value": null}', None),
-    _one("victron", VICTRON, f"{GRID}/Power", b"", None),
+    one("victron", VICTRON, f"{GRID}/Power", b'{"value": 936}', 936.0),
+    one("victron", VICTRON, f"{GRID}/Power", b'{"value": -2100.5}', -2100.5),
+    one("victron", VICTRON, f"{GRID}/Power", b'{"value": null}', None),
+    one("victron", VICTRON, f"{GRID}/Power", b"", None),
     Case("victron", [(f"{GRID}/L{n}/Power", b'{"value": 100}') for n in (1, 2, 3)], 300.0, VICTRON, {"phases": 3}),
     # statestream
-    _one("statestream", STATESTREAM, f"{HOUSE}/state", b'"412.5"', 412.5, settings={"unit": "W"}),
-    _one("statestream", STATESTREAM, f"{HOUSE}/state", b"412.5", None),
+    one("statestream", STATESTREAM, f"{HOUSE}/state", b'"412.5"', 412.5, settings={"unit": "W"}),
+    one("statestream", STATESTREAM, f"{HOUSE}/state", b"412.5", None),
     Case("statestream", [(f"{HOUSE}/unit_of_measurement", b'"kW"'), (f"{HOUSE}/state", b"0.4125")], 412.5, STATESTREAM),
-    _one("statestream", STATESTREAM, f"{HOUSE}/state", b"unavailable", None, settings={"unit": "W"}),
-    _one("statestream", STATESTREAM, f"{HOUSE}/friendly_name", b'"Mains"', None),
+    one("statestream", STATESTREAM, f"{HOUSE}/state", b"unavailable", None, settings={"unit": "W"}),
+    one("statestream", STATESTREAM, f"{HOUSE}/friendly_name", b'"Mains"', None),
     # evcc
-    _one("evcc", EVCC, "evcc/site/gridPower", b"-1520", -1520.0),
-    _one("evcc", EVCC, "evcc/site/homePower", b"845.5", 845.5, settings={"topic": "evcc/site/homePower"}),
-    _one("evcc", EVCC, "evcc/site/homePower", b"845.5", None),
-    _one("evcc", EVCC, "evcc/site/pvPower", b"845.5", None),
+    one("evcc", EVCC, "evcc/site/gridPower", b"-1520", -1520.0),
+    one("evcc", EVCC, "evcc/site/homePower", b"845.5", 845.5, settings={"topic": "evcc/site/homePower"}),
+    one("evcc", EVCC, "evcc/site/homePower", b"845.5", None),
+    one("evcc", EVCC, "evcc/site/pvPower", b"845.5", None),
     # homie
-    _one("homie", HOMIE, f"{DEVICE}/mains/power", b"21.5", 21.5, settings={"unit": "W"}),
-    _one("homie", HOMIE, f"{DEVICE}/mains/power", b"21.5", None),
+    one("homie", HOMIE, f"{DEVICE}/mains/power", b"21.5", 21.5, settings={"unit": "W"}),
+    one("homie", HOMIE, f"{DEVICE}/mains/power", b"21.5", None),
     Case(
         "homie",
         [(f"{DEVICE}/$description", orjson.dumps(DESCRIPTION)), (f"{DEVICE}/mains/power", b"0.0215")],
         21.5,
         HOMIE,
     ),
-    _one("homie", HOMIE, f"{DEVICE}/$state", b"lost", None),
+    one("homie", HOMIE, f"{DEVICE}/$state", b"lost", None),
     # thin-edge
-    _one(
+    one(
         "thin-edge",
         THIN_EDGE,
         MAIN,
-        _json(power=2350.5, time="2020-10-15T05:30:47+00:00"),
+        as_json(power=2350.5, time="2020-10-15T05:30:47+00:00"),
         2350.5,
         reading={"at_ms": 1_602_739_847_000},
     ),
-    Case("thin-edge", [(f"{MAIN}/meta", _json(power={"unit": "kW"})), (MAIN, _json(power=2.35))], 2350.0, THIN_EDGE),
-    _one("thin-edge", THIN_EDGE, MAIN, _json(grid={"power": 5}), 5.0, settings={"power": "grid.power"}),
-    # generic
-    _one("generic", OWN, "any", b"10.66", 10.66),
-    _one("generic", OWN, "any", b' "936" ', 936.0),
-    _one("generic", OWN, "any", b"-0.25", -250.0, settings={"unit": "kW"}),
-    _one("generic", OWN, "any", b"", None),
-    _one("generic", OWN, "any", b"null", None),
-    _one(
-        "generic", OWN, "any", _json(emeters=[{"power": 1}, {"power": "2"}]), 2.0, settings={"power": "emeters.1.power"}
+    Case(
+        "thin-edge", [(f"{MAIN}/meta", as_json(power={"unit": "kW"})), (MAIN, as_json(power=2.35))], 2350.0, THIN_EDGE
     ),
-    _one("generic", OWN, "any", _json(i=[1, 2], o=0.5), 2.5, settings={"power": "i - o"}),
-    _one("generic", OWN, "any", b"100", -100.0, settings={"sign": "export"}),
-    _one("generic", OWN, "any", b"100", 250.0, settings={"scale": 2.5}),
-    _one(
+    one("thin-edge", THIN_EDGE, MAIN, as_json(grid={"power": 5}), 5.0, settings={"power": "grid.power"}),
+    # generic
+    one("generic", OWN, "any", b"10.66", 10.66),
+    one("generic", OWN, "any", b' "936" ', 936.0),
+    one("generic", OWN, "any", b"-0.25", -250.0, settings={"unit": "kW"}),
+    one("generic", OWN, "any", b"", None),
+    one("generic", OWN, "any", b"null", None),
+    one(
         "generic",
         OWN,
         "any",
-        _json(p=1, t=1_700_000_000),
+        as_json(emeters=[{"power": 1}, {"power": "2"}]),
+        2.0,
+        settings={"power": "emeters.1.power"},
+    ),
+    one("generic", OWN, "any", as_json(i=[1, 2], o=0.5), 2.5, settings={"power": "i - o"}),
+    one("generic", OWN, "any", b"100", -100.0, settings={"sign": "export"}),
+    one("generic", OWN, "any", b"100", 250.0, settings={"scale": 2.5}),
+    one(
+        "generic",
+        OWN,
+        "any",
+        as_json(p=1, t=1_700_000_000),
         1.0,
         settings={"power": "p", "time": "t"},
         reading={"at_ms": 1_700_000_000_000},
     ),
-    _one(
+    one(
         "generic",
         OWN,
         "any",
-        _json(p=1, t="2023-11-14T22:13:20"),
+        as_json(p=1, t="2023-11-14T22:13:20"),
         1.0,
         settings={"power": "p", "time": "t"},
         reading={"at_ms": None},
     ),
-    _one("generic", OWN, "any", b'{"p": 1, "t": 1%s}' % (b"0" * 400), 1.0, settings={"power": "p", "time": "t"}),
-    _one("generic", OWN, "any", _json(p=1, t="0001-01-01T00:00:00+14:00"), 1.0, settings={"power": "p", "time": "t"}),
-]
-
-REFUSED = [
-    _one("shelly-gen1", SHELLY_1, f"{EM}/0/power", b'{"power": 1}', None),
-    _one("shelly-gen2", SHELLY_2, RPC, b'{"method": "NotifyStatus"}', None),
-    _one("shelly-gen2", SHELLY_2, f"{STATUS}/em:0", _json(id=1, total_act_power=5), None),
-    _one("tasmota", TASMOTA, "tele/mains/SENSOR", sensor(AM2301={"Temperature": 20}), None),
-    _one("dsmr", DSMR, IN, b"936", None),
-    _one("dsmr", DSMR, IN, b"10.66", None),
-    _one("dsmr", DSMR, IN, b"2635.0", None),
-    _one("dsmr", DSMR, IN, b"-0.345", None),
-    _one("emon", EMON, "emon/emonpi", _json(temperature=20), None),
-    Case("vzlogger", [("vzlogger/data/chn0/id", b"1-0:1.8.0"), ("vzlogger/data/chn0/raw", b"936123")], None, VZLOGGER),
-    _one("zigbee2mqtt", ZIGBEE, "zigbee2mqtt/mains", _json(total=3), None),
-    _one("victron", VICTRON, f"{GRID}/Energy/Forward", b'{"value": 12.5}', None),
-    Case("statestream", [(f"{HOUSE}/unit_of_measurement", b'"kWh"'), (f"{HOUSE}/state", b"0.4125")], None, STATESTREAM),
-    Case(
-        "homie", [(f"{DEVICE}/$description", orjson.dumps(DESCRIPTION)), (f"{DEVICE}/mains/temp", b"21")], None, HOMIE
-    ),
-    _one("generic", OWN, "any", b"100", None, settings={"max_w": 99.0}),
-    _one("generic", OWN, "any", b"-100", None, settings={"min_w": 0.0}),
-    _one("generic", OWN, "any", b"1e7", None),
+    one("generic", OWN, "any", b'{"p": 1, "t": 1%s}' % (b"0" * 400), 1.0, settings={"power": "p", "time": "t"}),
+    one("generic", OWN, "any", as_json(p=1, t="0001-01-01T00:00:00+14:00"), 1.0, settings={"power": "p", "time": "t"}),
 ]

@@ -15,7 +15,8 @@ from edge.meters import FAMILIES, family_of
 from edge.meters.reading import NoSample, Reading
 from edge.settings import Meter
 from edge.sources import Source
-from tests.meters.payloads import CASES, REFUSED, Case
+from tests.meters.payloads import CASES, Case
+from tests.meters.refused import REFUSED
 
 
 def _source(family: str, **more: Any) -> Source:

@@ -139,6 +139,36 @@ def test_a_silent_meter_is_held_and_its_real_sample_still_stored(config: Config,
     assert newest.at_ms == (NOW_S - 99) * 1000
 
 
+def test_one_meter_may_carry_several_buildings(config: Config, streams: Streams) -> None:
+    home = replace(config.meters[0], hold_s=0)
+    flats = [replace(home, building=f"flat{n}", circuit=str(n), average=n == 2) for n in (1, 2)]
+    bench = Bench(replace(config, meters=(home, *flats)), streams)
+    channels = [{"publishIndex": n, "power": 100 * n} for n in (1, 2)]
+    for n in range(3):
+        message = {"totalPower": 300 + n, "utcTimeStamp": (NOW_S - 10 + n) * 1000, "channelPowers": channels}
+        bench.send(json.dumps(message).encode())
+    bench.until(lambda: all(streams.length(name, "window") == 3 for name in ("home", "flat1", "flat2")))
+    assert [s.power_w for s in streams.window("home")] == [300, 301, 302]
+    assert [s.power_w for s in streams.window("flat1")] == [100] * 3
+    assert [s.power_w for s in streams.window("flat2")] == [200] * 3
+    bench.listener.close()
+    bench.start()  # each message was acknowledged once all three had it: nothing comes again
+    bench.turn(0.3)
+    assert all("duplicate" not in streams.counters(name) for name in ("home", "flat1", "flat2"))
+
+
+def test_a_message_of_several_buildings_stays_at_the_broker_until_each_has_it(config: Config, streams: Streams) -> None:
+    home = replace(config.meters[0], hold_s=0)
+    late = replace(home, building="late", average=True)
+    bench = Bench(replace(config, meters=(home, late)), streams)
+    bench.send(_message(NOW_S - 10, 42.0))
+    bench.until(lambda: streams.length("home", "window") == 1)
+    bench.listener.client.socket().close()  # type: ignore[union-attr]  # killed before the second was over
+    bench.start()
+    bench.until(lambda: streams.length("late", "window") == 1)
+    assert streams.counters("home")["duplicate"] == 1
+
+
 def test_messages_that_queued_while_we_were_away_are_all_stored(bench: Bench) -> None:
     bench.send(_message(NOW_S - 200))
     bench.until(lambda: bench.streams.length("home", "window") == 1)
