@@ -74,7 +74,9 @@ class Influx:
 class Central:
     """The central server that everything is forwarded to."""
 
-    url: str = setting("", "Where it listens, such as https://influx.example:8086; empty: nothing is forwarded.")
+    url: str = setting(
+        "", "Where it listens, such as https://influx.example:8086; empty: nothing is forwarded.", secret=True
+    )
     api: str = setting(
         "auto",
         "What it is: 1 (InfluxDB 1.x), 2 (InfluxDB 2, 3 or Cloud), victoria (VictoriaMetrics), or auto to ask it.",
