@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from edge import __version__
 from edge.adapters import history_tables as tables
+from edge.adapters.accounts import Accounts
 from edge.adapters.archive import Writer
 from edge.adapters.changed_hours import ChangedHours
 from edge.adapters.influx import Influx
@@ -21,7 +22,7 @@ from edge.adapters.snapshot_folder import MANIFEST, SnapshotFolder
 from edge.adapters.streams import Streams
 from edge.config import influx_token
 from edge.config_text import secret_files, to_toml, without_secrets
-from edge.core.backup_manifest import CONFIG, MAX_MEMBER_BYTES, STATE, Manifest, is_name, newest_name, to_json
+from edge.core.backup_manifest import ACCOUNTS, CONFIG, MAX_MEMBER_BYTES, STATE, Manifest, is_name, newest_name, to_json
 from edge.core.manifest import HOUR_MS, RAW, Day
 from edge.core.manifest import to_json as day_json
 from edge.core.registry import parse_registry
@@ -81,14 +82,25 @@ class Backup:
         self._done = {"days": 0, "newest_hours": 0}
 
     def configuration(self, with_secrets: bool) -> None:
-        """The configuration in force; passwords, tokens and their files only `with_secrets`."""
-        if with_secrets:
-            for name, file in secret_files(self._config):
-                self._add(f"secrets/{name}", Path(file))
-            self._writer.add(CONFIG, to_toml(self._config, comments=True).encode())
+        """The configuration in force; accounts, passwords, tokens and their files only `with_secrets`."""
+        bare, secret = without_secrets(self._config)
+        try:
+            accounts = Accounts(self._data_dir).content()
+        except Unavailable as error:
+            self._leave(str(error))
+            accounts = b""
+        if not with_secrets:
+            self._secrets_left_out = [*secret, *(["the accounts"] if accounts else [])]
+            self._writer.add(CONFIG, to_toml(bare, comments=True).encode())
             return
-        bare, self._secrets_left_out = without_secrets(self._config)
-        self._writer.add(CONFIG, to_toml(bare, comments=True).encode())
+        self._writer.add(CONFIG, to_toml(self._config, comments=True).encode())
+        if accounts:
+            self._writer.add(f"secrets/{ACCOUNTS}", accounts)
+        for name, file in secret_files(self._config):
+            if "/" in file:
+                self._add(f"secrets/{name}", Path(file))
+            else:  # systemd's: no command can read it
+                self._secrets_left_out.append(f"{name} (the credential {file})")
 
     def models(self) -> None:
         """The registry and the files that it names."""

@@ -1,14 +1,21 @@
 """Writes the configuration: as TOML, with comments, with secrets hidden."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Iterator
 from dataclasses import Field, fields, is_dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from edge.settings import Config, settings_of, tables_of
 
-_SECRET_FILES = {"password_file", "token_file", "key_file", "secret_file"}
-"""Settings whose file is a secret, by their key; files of another kind (data_file, ca_file) are none."""
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+SECRET_FILES = ("password_file", "token_file", "key_file", "secret_file")
+"""How settings end whose file is a secret; files of another kind (data_file, ca_file) are none."""
+_Table = TypeVar("_Table", bound="DataclassInstance")
 
 
 def to_toml(config: Config, *, comments: bool = False) -> str:
@@ -36,47 +43,40 @@ def _table(head: str, table: Any, comments: bool) -> list[str]:
 
 def masked(config: Config) -> Config:
     """`config` with every secret hidden; what is no secret in a URL stays."""
-    for section in fields(config):
-        table = getattr(config, section.name)
-        if is_dataclass(table) and not isinstance(table, type):
-            hidden: dict[str, Any] = {
-                key: _mask(str(value)) for key, value, about in settings_of(table) if about.metadata["secret"] and value
-            }
-            changes: dict[str, Any] = {section.name: replace(table, **hidden)}
-            config = replace(config, **changes)
+    for name, value, about in _named(config):
+        if about.metadata["secret"] and value:
+            config = with_setting(config, name, _mask(str(value)))
     return config
 
 
 def without_secrets(config: Config) -> tuple[Config, list[str]]:
     """`config` less every password and token, which settings those were in, or in the file of; files stay named."""
     found = [name for name, _ in secret_files(config)]
-    for section in fields(config):
-        table = getattr(config, section.name)
-        for key, value, about in settings_of(table) if is_dataclass(table) and not isinstance(table, type) else ():
-            if about.metadata["secret"] and (bare := _bare(str(value))) != value:
-                found.append(f"{section.name}.{key}")
-                table = replace(table, **{key: bare})
-        changes: dict[str, Any] = {section.name: table}
-        config = replace(config, **changes)
+    for name, value, about in _named(config):
+        if about.metadata["secret"] and (bare := _bare(str(value))) != value:
+            found.append(name)
+            config = with_setting(config, name, bare)
     return config, sorted(found)
 
 
 def secret_files(config: Config) -> list[tuple[str, str]]:
     """Each setting, as section.key, that names a file with a secret, and the file."""
-    return [
-        (f"{section.name}.{key}", str(value))
-        for section in fields(config)
-        if is_dataclass(table := getattr(config, section.name))
-        for key, value, _ in settings_of(table)
-        if key in _SECRET_FILES and value
-    ]
+    return [(name, str(value)) for name, value, _ in _named(config) if name.endswith(SECRET_FILES) and value]
 
 
-def with_setting(config: Config, name: str, value: str) -> Config:
-    """`config` with one setting, named section.key, changed."""
-    section, _, key = name.partition(".")
-    changes: dict[str, Any] = {section: replace(getattr(config, section), **{key: value})}
-    return replace(config, **changes)
+def with_setting(table: _Table, name: str, value: str) -> _Table:
+    """A table, such as the whole configuration, with one setting, named section.key, changed."""
+    key, _, rest = name.partition(".")
+    changes: dict[str, Any] = {key: with_setting(getattr(table, key), rest, value) if rest else value}
+    return replace(table, **changes)
+
+
+def _named(table: Any, before: str = "") -> Iterator[tuple[str, Any, Field[Any]]]:
+    """Each setting, by its name with those of its tables before it; meters have no secrets."""
+    for key, value, about in settings_of(table):
+        yield before + key, value, about
+    for key, inner in tables_of(table):
+        yield from _named(inner, f"{before}{key}.")
 
 
 def _line(key: str, value: Any, about: Field[Any], comments: bool) -> list[str]:

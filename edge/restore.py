@@ -26,7 +26,7 @@ from edge.adapters.streams import Streams
 from edge.backup_contents import Contents, place_of
 from edge.config import influx_token, parse_config
 from edge.config_text import secret_files, to_toml, with_setting
-from edge.core.backup_manifest import CONFIG, STATE, Manifest, of_newest
+from edge.core.backup_manifest import ACCOUNTS, CONFIG, STATE, Manifest, of_newest
 from edge.core.manifest import DAY_MS, HOUR_MS, RAW, Day
 from edge.core.vitals import is_up
 from edge.errors import ConfigError, NilmError, Unavailable
@@ -259,7 +259,8 @@ def _stage(stream: IO[bytes], staged: Path) -> None:
             continue
         name, content = one
         place = staged if name.startswith("newest/") else staged / "files"
-        write_whole(place / name.removeprefix("state/"), content, private=name.startswith("secrets/"))
+        to = ACCOUNTS if name == f"secrets/{ACCOUNTS}" else name.removeprefix("state/")
+        write_whole(place / to, content, private=name.startswith("secrets/"))
 
 
 @contextmanager

@@ -136,6 +136,13 @@ class Accounts:
         with self._writing() as connection:
             connection.execute("DELETE FROM failures WHERE who = ?", (who,))
 
+    def content(self) -> bytes:
+        """The file as of this moment, for a backup; empty where nobody ever had an account."""
+        if self._is_empty():
+            return b""
+        with self._opened() as connection:
+            return bytes(connection.serialize())
+
     def _rows(self, statement: str, *bound: object) -> list[tuple[Any, ...]]:
         if self._is_empty():
             return []

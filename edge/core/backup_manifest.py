@@ -9,6 +9,8 @@ from typing import Any
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 CONFIG = "config.toml"
+ACCOUNTS = "accounts.db"
+"""Among the secrets: whoever has it can try passwords at leisure."""
 STATE = ("changed", "backfill", "spool", "rejected", "sync")
 """Folders of the data folder that are state: neither a server's data nor a log. Top-level *.json are state as well."""
 MAX_MEMBER_BYTES = 256_000_000

@@ -1,5 +1,6 @@
 """nilm-edge backup and restore, as a user calls them wrongly."""
 
+import re
 import subprocess
 from dataclasses import replace
 from io import BytesIO
@@ -11,7 +12,7 @@ from edge.adapters.influx import Influx
 from edge.backup import run
 from edge.cli import main
 from edge.config import load_config
-from edge.config_text import to_toml
+from edge.config_text import SECRET_FILES, to_toml
 from edge.core.backup_manifest import MAX_MEMBER_BYTES
 from edge.settings import Config
 from tests.services.appliance import COMMAND, nilm_edge
@@ -89,3 +90,9 @@ def test_what_is_no_state_file_of_ours_is_left_out_and_told(config: Config, infl
         huge.truncate(MAX_MEMBER_BYTES + 1)
     left_out = run(config, BytesIO(), lambda _: None, snapshot=False)["left_out"]
     assert left_out == (f"{folder}/huge is larger than 256 MB", f"{folder}/with space: a backup has no such names")
+
+
+def test_of_each_setting_that_names_a_file_it_is_known_whether_that_is_a_secret() -> None:
+    named = set(re.findall(r"^(\w+_file) =", to_toml(Config()), re.MULTILINE))
+    secret = {name for name in named if name.endswith(SECRET_FILES)}
+    assert named - secret == {"data_file", "ca_file", "cert_file"}, "a secret? Then add how it ends to SECRET_FILES"

@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 
+from edge.adapters.accounts import Accounts
 from edge.adapters.changed_hours import ChangedHours
 from edge.adapters.files import written_whole
 from edge.adapters.influx import Influx
 from edge.adapters.streams import Streams
 from edge.backup import run as backup
 from edge.backup_contents import look
+from edge.config import parse_config
 from edge.config_text import to_toml
 from edge.core.backup_manifest import STATE
+from edge.core.grants import Caller, Role
 from edge.core.presence import State
 from edge.core.sample import Sample
 from edge.persist import Outlet
@@ -32,7 +35,7 @@ from tests.services.history import fill, in_influx, in_parquet
 
 SQL = "SELECT building, date, count(*) AS rows, sum(energy_kwh) AS kwh FROM appliance_1m GROUP BY ALL ORDER BY ALL"
 NO_STATE = {"config.toml", "restored-config.toml", "lock", "log", "mosquitto", "redis", "influxdb", "models"}
-NO_STATE |= {"snapshots", "snapshot.duckdb", "secrets"}
+NO_STATE |= {"accounts.db", "snapshots", "snapshot.duckdb", "secrets"}
 
 
 @pytest.fixture
@@ -201,9 +204,10 @@ def test_killed_at_any_moment_the_same_command_ends_it(home: Config, tmp_path: P
 
 def test_secrets_come_along_only_when_asked_for(config: Config, influx: Influx, tmp_path: Path) -> None:
     fill(influx, "home", [int(time.time()) - 7200])
-    token, password = tmp_path / "token", tmp_path / "mqtt password"
+    token, password, admin = tmp_path / "token", tmp_path / "mqtt password", tmp_path / "admin"
     token.write_text("s3cret-token\n")
     password.write_text("s3cret-password\n")
+    admin.write_text("s3cret-admin\n")
     url = config.redis.url.replace("redis://", "redis://:s3cret-url@")
     secret = replace(
         config,
@@ -211,22 +215,36 @@ def test_secrets_come_along_only_when_asked_for(config: Config, influx: Influx, 
         influx=replace(config.influx, token="s3cret-inline", token_file=str(token)),
         mqtt=replace(config.mqtt, password_file=str(password)),
         redis=replace(config.redis, url=url),
+        central=replace(config.central, url="https://me:s3cret-central@influx.example"),
+        gateway=replace(
+            config.gateway, admin_token_file=str(admin), jwt=replace(config.gateway.jwt, secret_file="by-systemd")
+        ),
     )
+    Accounts(tmp_path / "old").add(Caller("anna", Role.ADMIN, ()), "s3cret-hash")
     old, bare, whole = _file(secret, tmp_path, "old"), tmp_path / "bare.tar", tmp_path / "whole.tar"
     done = nilm_edge("backup", str(bare), "--config", old)
-    assert "Secrets are not in it: influx.token, influx.token_file, mqtt.password_file, redis.url" in done.stdout
+    assert (
+        "Secrets are not in it: central.url, gateway.admin_token_file, gateway.jwt.secret_file, influx.token, "
+        "influx.token_file, mqtt.password_file, redis.url, the accounts\n"
+    ) in done.stdout
     assert b"s3cret" not in bare.read_bytes()
     done = nilm_edge("backup", str(whole), "--with-secrets", "--config", old)
     assert "It holds passwords and tokens" in done.stdout
+    assert "Secrets are not in it: gateway.jwt.secret_file (the credential by-systemd)\n" in done.stdout
     assert whole.stat().st_mode & 0o777 == 0o600
-    for word in (b"s3cret-inline", b"s3cret-token", b"s3cret-password", b"s3cret-url"):
-        assert word in whole.read_bytes()
+    for word in ("inline", "token", "password", "url", "admin", "hash", "central"):
+        assert f"s3cret-{word}".encode() in whole.read_bytes()
     there = tmp_path / "new"
     assert nilm_edge("restore", str(whole), "--data-dir", str(there)).returncode == 0
     assert (there / "secrets" / "influx.token_file").read_text() == "s3cret-token\n"
     assert (there / "secrets" / "influx.token_file").stat().st_mode & 0o777 == 0o600
-    assert f'token_file = "{there}/secrets/influx.token_file"' in (there / "restored-config.toml").read_text()
+    restored = parse_config((there / "restored-config.toml").read_text(), "")
+    assert restored.influx.token_file == f"{there}/secrets/influx.token_file"
+    assert restored.gateway.admin_token_file == f"{there}/secrets/gateway.admin_token_file"
+    assert restored.gateway.jwt.secret_file == "by-systemd"
     assert (there / "restored-config.toml").stat().st_mode & 0o777 == 0o600
+    assert Accounts(there).password_of("anna") == "s3cret-hash"
+    assert (there / "accounts.db").stat().st_mode & 0o777 == 0o600
 
 
 def test_what_cannot_be_had_is_left_out_and_told(home: Config, tmp_path: Path) -> None:
