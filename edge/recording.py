@@ -35,7 +35,7 @@ class Recording:
 
     def labels(self) -> "Labels":
         """True power of the appliances in `columns`, from the first second on."""
-        return Labels(self._row, self._table.blocks(list(self.columns.values())))
+        return Labels(self.row, self._table.blocks(list(self.columns.values())))
 
     def _mains_column(self) -> str:
         if "time" not in self._table.columns:
@@ -81,7 +81,7 @@ class Recording:
             raise NilmError(f"{self.name}: a row every {every_ms / 1000:g} s; {least_s} to {most_s} s can be used")
         seconds = on_grid(time_ms, segment, rows, every_ms)
         self.interval_s = every_ms / 1000
-        self.at_ms, self._row, self._bounds = seconds.at_ms, seconds.row, seconds.bounds
+        self.at_ms, self.row, self._bounds = seconds.at_ms, seconds.row, seconds.bounds
         self.mains_w = mains_w[seconds.row]
 
 

@@ -1,7 +1,13 @@
 """The hand-written rival: pair up and down steps of the mains and name each pair by size and duration.
 
-It is told the truth about every appliance's usual power and run length in the very file it is scored on, which a
-real installer could not know; a learnt model must still leave it behind.
+By default it is told the truth about every appliance's usual power and run length in the very file it is scored on,
+which a real installer could not know; with --learn it gets them from other homes, as a network does. Figures as
+`nilm-edge evaluate` defines them, on the 1 s grid.
+
+examples:
+  python scripts/baselines/edge_matcher.py simulation_data.parquet
+  python scripts/baselines/edge_matcher.py redd_house3.parquet --appliances Fridge Microwave Dishwasher \\
+      --learn redd_house1.parquet redd_house4.parquet redd_house5.parquet --json build/matcher.json
 """
 
 from __future__ import annotations
@@ -9,28 +15,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
+from homes import Home, read, registered, scores
 from numpy.typing import NDArray
 
+from edge.adapters.files import write_whole
+from edge.core.metrics import macro_f1
+from edge.errors import NilmError
+
 Floats = NDArray[np.float64]
-ON_W = {
-    "HeatPump": 150.0,
-    "Dishwasher": 10.0,
-    "WashingMachine": 20.0,
-    "Dryer": 50.0,
-    "Oven": 200.0,
-    "Stove": 100.0,
-    "RangeHood": 15.0,
-    "EVCharger": 500.0,
-    "EVSocket": 500.0,
-    "RainwaterPump": 100.0,
-    "Fridge": 25.0,
-    "Microwave": 200.0,
-    "Kettle": 1000.0,
-}
+Profile = tuple[float, float, float, float]
 
 
 def edges(mains_w: Floats, least_w: float = 20.0) -> list[tuple[int, float]]:
@@ -48,20 +45,36 @@ def edges(mains_w: Floats, least_w: float = 20.0) -> list[tuple[int, float]]:
     return found
 
 
-def profile(power_w: Floats, on_w: float) -> tuple[float, float, float, float]:
-    """What one appliance's switchings look like: median and tolerance of its power, 5th and 95th percentile of runs."""
-    on = np.concatenate(([0], (power_w > on_w).astype(np.int8), [0]))
-    starts, ends = np.flatnonzero(np.diff(on) == 1), np.flatnonzero(np.diff(on) == -1)
-    if not len(starts):
+def profile(powers_w: Sequence[NDArray[np.floating]], on_w: float) -> Profile:
+    """What an appliance's switchings look like: median and tolerance of its power, 5th and 95th percentile of runs.
+
+    Of all stretches (t,) together; NaN, not metered, is off. Zeros where it never ran.
+    """
+    means_w, lasted_s = [], []
+    for power_w in powers_w:
+        on = np.concatenate(([0], (power_w >= on_w).astype(np.int8), [0]))
+        starts, ends = np.flatnonzero(np.diff(on) == 1), np.flatnonzero(np.diff(on) == -1)
+        means_w += [float(np.median(power_w[a:b])) for a, b in zip(starts, ends, strict=True)]
+        lasted_s += (ends - starts).tolist()
+    if not means_w:
         return 0.0, 0.0, 0.0, 0.0
-    means_w = np.array([np.median(power_w[a:b]) for a, b in zip(starts, ends, strict=True)])
     centre_w = float(np.median(means_w))
-    spread_w = float(np.median(np.abs(means_w - centre_w)))
-    short_s, long_s = np.percentile(ends - starts, [5, 95])
+    spread_w = float(np.median(np.abs(np.array(means_w) - centre_w)))
+    short_s, long_s = np.percentile(lasted_s, [5, 95])
     return centre_w, max(0.08 * centre_w, 1.5 * spread_w), float(short_s), float(long_s)
 
 
-def match(mains_w: Floats, known: dict[str, tuple[float, float, float, float]]) -> dict[str, NDArray[np.bool_]]:
+def learnt(homes: Sequence[Home]) -> dict[str, Profile]:
+    """The profile of each appliance that a home labels."""
+    names = {a.name: a.on_threshold_w for home in homes for a in home.appliances}
+    powers_w: dict[str, list[NDArray[np.floating]]] = {name: [] for name in names}
+    for home in homes:
+        for n, appliance in enumerate(home.appliances):
+            powers_w[appliance.name] += [s.true_w[:, n] for s in home.segments]
+    return {name: profile(powers_w[name], on_w) for name, on_w in names.items()}
+
+
+def match(mains_w: Floats, known: dict[str, Profile]) -> dict[str, NDArray[np.bool_]]:
     """On-seconds by appliance: each falling step takes the nearest rising one of its size that some profile allows."""
     on = {name: np.zeros(len(mains_w), np.bool_) for name in known}
     waiting: list[tuple[int, float]] = []
@@ -86,22 +99,44 @@ def match(mains_w: Floats, known: dict[str, tuple[float, float, float, float]]) 
     return on
 
 
-def f1(said: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
-    """2 TP / (2 TP + FP + FN) over seconds; 0 where nothing is on in either."""
-    hits, wrong = int((said & true).sum()), int((said ^ true).sum())
-    return 2.0 * hits / (2.0 * hits + wrong) if hits else 0.0
+def judge(home: Home, known: dict[str, Profile]) -> dict[str, object]:
+    """Figures of each appliance of the home; while on, one draws its profile's power."""
+    told_w = np.array([known.get(a.name, (0.0,))[0] for a in home.appliances], np.float32)
+    on, power_w = [], []
+    for segment in home.segments:
+        said = match(segment.mains_w, known)
+        off = np.zeros(len(segment.mains_w), np.bool_)
+        on.append(np.stack([said.get(a.name, off) for a in home.appliances], axis=1))
+        power_w.append(on[-1] * told_w)
+    found = scores(home, power_w, on)
+    keys = ("f1", "precision", "recall", "mae_w", "always_zero_mae_w")
+    appliances = {score.appliance: {k: round(getattr(score, k), 4) for k in keys} for score in found}
+    return {"data": home.name, "appliances": appliances, "macro_f1": round(macro_f1(found), 4)}
 
 
 def main() -> int:
-    """Score a file of simulate_home.py and print the F1 of each appliance and their mean as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, epilog="example: edge_matcher.py simulation_data.parquet")
-    parser.add_argument("data", type=Path, help="Parquet with mains_w and <Appliance>_w at 1 s")
-    table = pq.read_table(parser.parse_args().data)
-    mains_w = table["mains_w"].to_numpy().astype(np.float64)
-    truth_w = {name: table[f"{name}_w"].to_numpy().astype(np.float64) for name in ON_W}
-    said = match(mains_w, {name: profile(power_w, ON_W[name]) for name, power_w in truth_w.items()})
-    scores = {name: round(f1(said[name], power_w > ON_W[name]), 3) for name, power_w in truth_w.items()}
-    print(json.dumps({"f1": scores, "macro_f1": round(sum(scores.values()) / len(scores), 3)}, indent=2))
+    """Score a recording, print the figures as JSON and store them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="recording as for `nilm-edge evaluate`")
+    parser.add_argument("--learn", type=Path, nargs="+", metavar="FILE", help="learn sizes and durations there")
+    parser.add_argument(
+        "--appliances", nargs="+", choices=sorted(registered()), help="only these (all that are labelled)"
+    )
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    options = parser.parse_args()
+    served = {name: a for name, a in registered().items() if name in (options.appliances or registered())}
+    try:
+        home = read(options.data, served)
+        told_by = [read(file, served) for file in options.learn] if options.learn else [home]
+        figures = {**judge(home, learnt(told_by)), "told_by": [h.name for h in told_by]}
+        text = json.dumps(figures, indent=1)
+        print(text)
+        if options.json:
+            options.json.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(options.json, text.encode() + b"\n")
+    except (NilmError, OSError) as error:
+        print(f"edge_matcher: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
