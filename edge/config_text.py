@@ -1,21 +1,16 @@
 """Writes the configuration: as TOML, with comments, with secrets hidden."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import Field, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from edge.settings import Config, settings_of, tables_of
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
 SECRET_FILES = ("password_file", "token_file", "key_file", "secret_file")
 """How settings end whose file is a secret; files of another kind (data_file, ca_file) are none."""
-_Table = TypeVar("_Table", bound="DataclassInstance")
+_Table = TypeVar("_Table")
 
 
 def to_toml(config: Config, *, comments: bool = False) -> str:
@@ -68,7 +63,8 @@ def with_setting(table: _Table, name: str, value: str) -> _Table:
     """A table, such as the whole configuration, with one setting, named section.key, changed."""
     key, _, rest = name.partition(".")
     changes: dict[str, Any] = {key: with_setting(getattr(table, key), rest, value) if rest else value}
-    return replace(table, **changes)
+    changed: _Table = replace(table, **changes)  # type: ignore[type-var]
+    return changed
 
 
 def _named(table: Any, before: str = "") -> Iterator[tuple[str, Any, Field[Any]]]:
