@@ -1,5 +1,7 @@
 """The commands about meters: families, try, listen, simulate."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
@@ -8,15 +10,16 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edge.adapters.mqtt import Listener, Message
 from edge.errors import BadReading, ConfigError, NilmError
 from edge.log import start_logging
 from edge.meters import FAMILIES, family_of
-from edge.meters.reading import Reading
 from edge.settings import Config, Meter
-from edge.sources import Source
+
+if TYPE_CHECKING:
+    from edge.adapters.mqtt import Message
+    from edge.sources import Source
 
 Command = Callable[[Any, str, str, str], argparse.ArgumentParser]
 Load = Callable[[argparse.Namespace], Config]
@@ -127,6 +130,9 @@ def _meter(options: argparse.Namespace, family: str, **usual: Any) -> Meter:
 
 
 def _try(options: argparse.Namespace) -> None:
+    from edge.adapters.mqtt import Message  # noqa: PLC0415 - each command loads only what it needs
+    from edge.sources import Source  # noqa: PLC0415
+
     family = family_of(options.family)
     topics = options.topic or [family.example] * len(options.payload)
     payloads = [sys.stdin.read() if payload == "-" else payload for payload in options.payload]
@@ -145,6 +151,8 @@ def _try(options: argparse.Namespace) -> None:
 
 def _read(source: Source, message: Message) -> dict[str, Any]:
     """What a message says, as JSON: `power_w` None where it is no sample, `why` in words."""
+    from edge.meters.reading import Reading  # noqa: PLC0415
+
     try:
         reading = source.read(message, time.monotonic_ns() // 1_000_000)
     except BadReading as error:
@@ -168,6 +176,8 @@ def _told(found: dict[str, Any]) -> str:
 
 
 def _listen(options: argparse.Namespace, config: Config) -> None:
+    from edge.adapters.mqtt import Listener  # noqa: PLC0415
+
     if options.all and options.family:
         raise ConfigError("--all tries every family; leave out --family")
     sources = _sources(options, config)
@@ -192,6 +202,8 @@ def _listen(options: argparse.Namespace, config: Config) -> None:
 
 
 def _sources(options: argparse.Namespace, config: Config) -> list[Source]:
+    from edge.sources import Source  # noqa: PLC0415
+
     if options.all:
         tried = [name for name in FAMILIES if name != "generic"]
         return [Source(_meter(options, name, topic=family_of(name).topic)) for name in tried]

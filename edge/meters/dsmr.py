@@ -48,11 +48,13 @@ class Reader:
 
 def _from_json(payload: bytes) -> Reading | NoSample:
     message = read_object(payload)
-    if _IN not in message or _OUT not in message:
-        raise BadReading(f"{_IN} and {_OUT} are not both in the message")
-    if message[_IN] is None or message[_OUT] is None:
+    if _IN not in message:
+        raise BadReading(f"no {_IN} in the message")
+    if message[_IN] is None or message.get(_OUT, 0) is None:
         return NoSample("the power has no value now")
-    power_w = _kw(message[_IN], _IN) * 1000 - _kw(message[_OUT], _OUT) * 1000
+    power_w = _kw(message[_IN], _IN) * 1000 - _kw(message.get(_OUT, 0), _OUT) * 1000
+    if not power_w and _OUT not in message:
+        return NoSample(f"nothing is delivered, and {_OUT} is not in the message")
     volts = mean([message.get(f"phase_voltage_l{n}") for n in (1, 2, 3)], "phase_voltage")
     counters = [message.get(name) for name in _COUNTERS]
     energy_wh = None if None in counters else sum(read_number(value, "counter") for value in counters) * 1000

@@ -24,6 +24,7 @@ from edge.meters.reading import (
 from edge.settings import Meter
 
 _FIRST = ("power1", "P1")
+_POWER = re.compile(r"power|realPower|P\d", re.ASCII)
 _INPUT = re.compile(r"(power|P)\d{1,2}", re.ASCII)
 _OTHERS = ("power", "P", "E", "Vrms", "vrms", "T", "temp", "pulse", "rssi", "time", "MSG", "rssi", "realPower", "I")
 
@@ -33,6 +34,7 @@ class Reader:
 
     def __init__(self, meter: Meter) -> None:
         self._path = meter.power
+        self._named = "" if "+" in meter.topic or "#" in meter.topic else meter.topic.rpartition("/")[2]
 
     def read(self, topic: str, payload: bytes, now_ms: int) -> Reading | NoSample:
         """One input, or a node's inputs."""
@@ -46,7 +48,7 @@ class Reader:
             read_json(payload)
             raise BadReading("the topic is not emon/<node>/<name>, and the payload no JSON object")
         name = levels[-1]
-        if name not in ((self._path,) if self._path else _FIRST):
+        if name not in ((self._path,) if self._path else (*_FIRST, self._named if _POWER.match(name) else "")):
             if not name.startswith(_OTHERS):
                 raise BadReading(f"an emon node has no input {name[:30]!r}; say with power which one is the mains")
             return NoSample(f"{name[:30]} is not {self._path or 'the first power input'}")

@@ -38,7 +38,8 @@ class Reader:
             raise BadReading("the topic is neither <id>/events/rpc nor <id>/status/<component>")
         if not _is_power(levels[-1]):
             return NoSample(f"{levels[-1][:30]} measures no power")
-        if message.get("id", 0) != int(levels[-1].partition(":")[2]):
+        number = int(levels[-1].partition(":")[2])
+        if message.get("id", number) != number:
             raise BadReading("the status is another component's than the topic says")
         self._overlay(levels[-1], message)
         return self._reading(self._wanted or [levels[-1]], None)

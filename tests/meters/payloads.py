@@ -249,6 +249,8 @@ CASES = [
         1234.0,
         reading={"at_ms": 1_602_739_847_000, "voltage_v": 230.0, "energy_wh": 301000.0},
     ),
+    one("dsmr", DSMR, "dsmr/json", as_json(electricity_currently_delivered="1.234"), 1234.0),
+    one("dsmr", DSMR, "dsmr/json", as_json(electricity_currently_delivered="0.000"), None),
     one("dsmr", DSMR, "dsmr/reading/electricity_delivered_1", b"1234.567", None),
     # emon
     one("emon", EMON, "emon/emonpi/power1", b"100", 100.0),
@@ -263,6 +265,7 @@ CASES = [
         reading={"voltage_v": 241.2},
     ),
     one("emon", EMON, "emon/emonpi/power2", b"30", None),
+    one("emon", EMON, "emon/emontx/power2", b"30", 30.0, settings={"topic": "emon/emontx/power2"}),
     one("emon", EMON, "emon/emonpi/vrms", b"241.2", None),
     # vzlogger
     one("vzlogger", VZLOGGER, "vzlogger/data/chn0/raw", b"936.5", 936.5),
