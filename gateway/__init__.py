@@ -9,6 +9,7 @@ from edge.settings import Config
 from gateway import (
     access,
     analytics,
+    asks,
     assets,
     export,
     gaps,
@@ -17,6 +18,7 @@ from gateway import (
     limits,
     live,
     models,
+    openapi,
     problems,
     proxies,
     replies,
@@ -42,7 +44,7 @@ def create_app(config: Config, streams: Streams, influx: Influx, hub: Hub | None
     counts = limits.Counts(guard)
     app = Flask("gateway", static_folder=None)
     install(app, Parts(config, streams, influx, hub, make_callers(config, guard)))
-    for group in (health, models, analytics, export, gaps, live, sign_in, assets):
+    for group in (health, models, analytics, export, gaps, live, sign_in, openapi, assets):
         app.register_blueprint(group.pages)
     # each request passes these in this order
     proxies.install(app, settings.trusted_proxies)
@@ -50,6 +52,7 @@ def create_app(config: Config, streams: Streams, influx: Influx, hub: Hub | None
     hosts.install(app, settings.hosts)
     limits.by_address(app, counts, settings.address_per_min)
     access.enforce(app, settings.cors_origins)
+    asks.enforce(app)
     limits.by_user(app, counts, settings.user_per_min)
     problems.install(app)
     replies.install(app)

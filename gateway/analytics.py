@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 from edge.errors import Unavailable
 from gateway import history
 from gateway.access import Of, Who, access, caller
+from gateway.asks import JSON, Call, described, takes
 from gateway.parameters import (
     Span,
     unknown_appliance,
@@ -18,12 +19,14 @@ from gateway.parts import parts
 from gateway.predictions import appliances_of, only, prediction_columns, prediction_points
 from gateway.readings import reading_columns, reading_points
 from gateway.replies import json_reply
+from gateway.schemas import APPLIANCE_ID, BUILDING_ID, END, LAST, LAYOUT, PREDICTIONS, READINGS, RESOLUTION, START
 
 pages = Blueprint("analytics", __name__, url_prefix="/analytics")
 
 
 @pages.get("/readings")
 @access(Who.VIEWER, Of.BUILDING, dashboard=True)
+@described(Call(takes(BUILDING_ID, LAST, START, END, RESOLUTION, LAYOUT), {200: {JSON: READINGS}}))
 def readings() -> Response:
     """Mains power."""
     wanted = wanted_readings(request.args.to_dict(flat=False))
@@ -43,6 +46,7 @@ def readings() -> Response:
 
 @pages.get("/predictions")
 @access(Who.VIEWER, Of.APPLIANCE, dashboard=True)
+@described(Call(takes(BUILDING_ID, APPLIANCE_ID, LAST, START, END, RESOLUTION, LAYOUT), {200: {JSON: PREDICTIONS}}))
 def predictions() -> Response:
     """What each appliance draws."""
     wanted = wanted_predictions(request.args.to_dict(flat=False))

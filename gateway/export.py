@@ -11,9 +11,11 @@ from edge.adapters.snapshot_folder import SnapshotFolder
 from edge.core.wanted import Wanted
 from edge.errors import NilmError, Unavailable
 from gateway.access import Of, Who, access
+from gateway.asks import Call, described, takes
 from gateway.parameters import unknown_building, wanted_export
 from gateway.parts import parts
 from gateway.problems import Problem
+from gateway.schemas import BUILDING_ID, EXPORT_RESOLUTION, FILE, FORMAT, FROM_START, TABLE, UNTIL_END
 
 pages = Blueprint("export", __name__)
 
@@ -21,10 +23,17 @@ AT_ONCE = 2
 """An export of seconds holds a day in memory: 60 MB for fourteen appliances."""
 _places = threading.BoundedSemaphore(AT_ONCE)
 _TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
+_PARAMETERS = takes(BUILDING_ID, FROM_START, UNTIL_END, TABLE, EXPORT_RESOLUTION, FORMAT)
 
 
 @pages.get("/export")
 @access(Who.VIEWER, Of.BUILDING)
+@described(
+    Call(
+        takes(BUILDING_ID, FROM_START, UNTIL_END, TABLE, EXPORT_RESOLUTION, FORMAT),
+        {200: dict.fromkeys(_TYPES.values(), FILE)},
+    )
+)
 def export() -> Response:
     """Rows of one building as one file."""
     wanted, form = wanted_export(request.args.to_dict(flat=False))

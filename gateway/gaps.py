@@ -10,9 +10,11 @@ from edge.gaps import Gaps
 from edge.local_time import zone
 from edge.unit import now_ms
 from gateway.access import Of, Who, access, caller
-from gateway.parameters import building_of, check_known, unknown_building, whole_number
+from gateway.asks import JSON, Call, described, takes
+from gateway.parameters import building_of, unknown_building, whole_number
 from gateway.parts import parts
 from gateway.replies import json_reply
+from gateway.schemas import ASKED, DAYS_BACK, GAPS, MAX_GAP_HOURS, SOME_BUILDING_ID
 
 pages = Blueprint("gaps", __name__, url_prefix="/gaps")
 
@@ -22,10 +24,10 @@ MAX_GAP_H = 744
 
 @pages.get("/summary")
 @access(Who.VIEWER, Of.GRANTED)
+@described(Call(takes(SOME_BUILDING_ID, DAYS_BACK), {200: {JSON: GAPS}}))
 def gaps() -> Response:
     """What is missing of each building and day, and how far the backfill is."""
     query = request.args.to_dict(flat=False)
-    check_known(query, {"building_id", "days_back"})
     days_back = whole_number(query, "days_back", 7, MAX_DAYS)
     buildings = [name for name in parts().buildings() if caller().sees(name)]
     if "building_id" in query:
@@ -44,19 +46,19 @@ def gaps() -> Response:
 
 @pages.post("/backfill")
 @access(Who.OPERATOR, Of.ALL)
+@described(Call(takes(DAYS_BACK), {202: {JSON: ASKED}}))
 def backfill() -> Response:
     """Ask for a backfill of the last days."""
     query = request.args.to_dict(flat=False)
-    check_known(query, {"days_back"})
     return _asked({"days_back": whole_number(query, "days_back", parts().config.backfill.days_back, MAX_DAYS)})
 
 
 @pages.post("/backfill/auto")
 @access(Who.OPERATOR, Of.ALL)
+@described(Call(takes(MAX_GAP_HOURS), {202: {JSON: ASKED}}))
 def backfill_auto() -> Response:
     """Ask for what the timer does, with gaps of up to so many hours."""
     query = request.args.to_dict(flat=False)
-    check_known(query, {"max_gap_hours"})
     most = whole_number(query, "max_gap_hours", parts().config.backfill.max_gap_h, MAX_GAP_H)
     return _asked({"max_gap_h": most})
 

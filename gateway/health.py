@@ -5,17 +5,20 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCol
 
 from edge import __version__
 from gateway.access import Of, Who, access, caller
+from gateway.asks import JSON, Call, described
 from gateway.checks import check_all, samples_flow
 from gateway.metrics import Figures
 from gateway.parts import parts
 from gateway.problems import RETRY_AFTER_S
 from gateway.replies import json_reply
+from gateway.schemas import LIVE, READY, TEXT
 
 pages = Blueprint("health", __name__)
 
 
 @pages.get("/live")
 @access(Who.ANYONE, Of.NOTHING, counted=False)
+@described(Call(answers={200: {JSON: LIVE}}))
 def live() -> Response:
     """The process answers; asks nothing of anyone."""
     return json_reply({"live": True, "version": __version__})
@@ -23,6 +26,7 @@ def live() -> Response:
 
 @pages.get("/ready")
 @access(Who.ANYONE, Of.NOTHING, counted=False)
+@described(Call(answers={200: {JSON: READY}, 503: {JSON: READY}}))
 def ready() -> Response:
     """Whether the page has what it stands on; 503 says what is missing and why."""
     streams, influx = parts().streams, parts().influx
@@ -46,6 +50,7 @@ def ready() -> Response:
 
 @pages.get("/metrics")
 @access(Who.VIEWER, Of.GRANTED)
+@described(Call(answers={200: {CONTENT_TYPE_LATEST: TEXT}}))
 def metrics() -> Response:
     """All services' figures for Prometheus."""
     registry = CollectorRegistry()

@@ -7,12 +7,14 @@ from flask import Blueprint, Response, request
 
 from gateway import events
 from gateway.access import Of, Who, access, caller, still_allowed
+from gateway.asks import JSON, Call, described, takes
 from gateway.assets import ASSETS, send
 from gateway.hub import MAX_CLIENTS, Hub
-from gateway.parameters import building_of, check_known, unknown_building
+from gateway.parameters import building_of, unknown_building
 from gateway.parts import parts
 from gateway.problems import Problem, bad
 from gateway.replies import json_reply
+from gateway.schemas import AFTER_MS, BUILDING_ID, BUILDINGS, LAST_EVENT_ID, TEXT
 from gateway.times import iso_times
 
 HEARTBEAT_S = 15.0
@@ -31,6 +33,7 @@ def page() -> Response:
 
 @pages.get("/api/buildings")
 @access(Who.VIEWER, Of.GRANTED, dashboard=True)
+@described(Call(answers={200: {JSON: BUILDINGS}}))
 def buildings() -> Response:
     """The buildings, and when its newest sample was."""
     streams = parts().streams
@@ -48,10 +51,10 @@ def buildings() -> Response:
 
 @pages.get("/api/stream")
 @access(Who.VIEWER, Of.BUILDING, dashboard=True)
+@described(Call(takes(BUILDING_ID, AFTER_MS, LAST_EVENT_ID), {200: {"text/event-stream": TEXT}}))
 def stream() -> Response:
     """Server-sent events: each predicted second as it comes, first those after Last-Event-ID (or after_ms)."""
     query = request.args.to_dict(flat=False)
-    check_known(query, {"building_id", "after_ms"})
     building = building_of(query)
     after_ms = _whole("after_ms", request.args.get("after_ms"))
     resumed_ms = _whole("Last-Event-ID", request.headers.get("Last-Event-ID"))

@@ -43,18 +43,16 @@ class Wanted:
 
 def wanted_readings(query: Query) -> Wanted:
     """What /analytics/readings is asked for."""
-    return _wanted(query, {"building_id", "last", "start", "end", "resolution", "layout"}, MAX_READINGS)
+    return _wanted(query, MAX_READINGS)
 
 
 def wanted_predictions(query: Query) -> Wanted:
     """What /analytics/predictions is asked for."""
-    known = {"building_id", "appliance_id", "last", "start", "end", "resolution", "layout"}
-    return _wanted(query, known, MAX_PREDICTIONS)
+    return _wanted(query, MAX_PREDICTIONS)
 
 
 def wanted_export(query: Query) -> tuple[Export, str]:
     """What /export is asked for, and in which format."""
-    check_known(query, {"building_id", "table", "start", "end", "resolution", "format"})
     building = building_of(query)
     table = _one_of(query, "table", TABLES)
     resolution = _one_of(query, "resolution", RESOLUTIONS)
@@ -73,15 +71,6 @@ def building_of(query: Query) -> str:
     return _building(_required(query, "building_id"))
 
 
-def check_known(query: Query, known: set[str]) -> None:
-    """Refuse parameters that are not `known` or said twice: a slip must not silently change the answer."""
-    for name, values in query.items():
-        if name not in known:
-            raise bad(name[:80], f"There is no parameter {name[:80]!r}; known are {', '.join(sorted(known))}.", 400)
-        if len(values) > 1:
-            raise bad(name, f"{name} is given {len(values)} times; give it once.", 400)
-
-
 def whole_number(query: Query, name: str, default: int, most: int) -> int:
     """A parameter that is a whole number from 1 to `most`."""
     text = _optional(query, name)
@@ -92,8 +81,7 @@ def whole_number(query: Query, name: str, default: int, most: int) -> int:
     return int(text)
 
 
-def _wanted(query: Query, known: set[str], max_points: int) -> Wanted:
-    check_known(query, known)
+def _wanted(query: Query, max_points: int) -> Wanted:
     building = building_of(query)
     layout = _optional(query, "layout") or "rows"
     if layout not in {"rows", "columns"}:

@@ -1,22 +1,25 @@
 """/api/me, /api/login, /api/logout: who one is, for the page."""
 
 import logging
+import re
 import secrets
 from typing import Any
 
 from flask import Blueprint, Response, g, request
 
 from edge.adapters.passwords import is_password
-from edge.core.grants import Caller
-from edge.errors import Rejected
+from edge.core.grants import Caller, check_name
+from edge.errors import BadReading, Rejected
 from edge.unit import now_ms
 from gateway import proxies
 from gateway.access import Of, Who, access, caller_or_none
+from gateway.asks import JSON, Call, described
 from gateway.callers import COOKIE, csrf_of
 from gateway.limits import address_key
 from gateway.parts import parts
 from gateway.problems import Problem, bad
 from gateway.replies import json_reply
+from gateway.schemas import LOGGED_IN, LOGGED_OUT, LOGIN, ME
 
 log = logging.getLogger("nilm.gateway")
 pages = Blueprint("sign_in", __name__, url_prefix="/api")
@@ -26,10 +29,12 @@ TRIES_FROM_ANYWHERE = 50
 """In 15 minutes, of one address for one name, and of all for one name: to lock out its owner takes ten addresses."""
 LOCKED_S = 900
 _MAX_COOKIE = 3800
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @pages.get("/me")
 @access(Who.ANYONE, Of.NOTHING, dashboard=True)
+@described(Call(answers={200: {JSON: ME}}))
 def me() -> Response:
     """Who the caller is, and what the page must ask of one who is nobody yet."""
     who = caller_or_none()
@@ -47,6 +52,7 @@ def me() -> Response:
 
 @pages.post("/login")
 @access(Who.ANYONE, Of.NOTHING, dashboard=True)
+@described(Call(answers={200: {JSON: LOGGED_IN}}, body=LOGIN))
 def login() -> Response:
     """Begin a session: a name and its password, or another system's token, as JSON."""
     said = request.get_json(silent=True)
@@ -55,7 +61,7 @@ def login() -> Response:
     if parts().callers.takes_tokens:
         who, cookie, ends_ms = _by_token(_text(said, "token", _MAX_COOKIE))
     else:
-        who, cookie, ends_ms = _by_password(_text(said, "name", 64), _text(said, "password", 1024))
+        who, cookie, ends_ms = _by_password(_name(said), _text(said, "password", 1024))
     log.info("%s logged in from %s", who.name, proxies.address())
     response = json_reply({"user": who.name, "role": who.role.name.lower(), "csrf": csrf_of(cookie)})
     response.set_cookie(
@@ -71,6 +77,7 @@ def login() -> Response:
 
 @pages.post("/logout")
 @access(Who.VIEWER, Of.NOTHING, dashboard=True)
+@described(Call(answers={200: {JSON: LOGGED_OUT}}))
 def logout() -> Response:
     """End the session."""
     if g.asked.cookie:
@@ -113,6 +120,13 @@ def _by_password(name: str, password: str) -> tuple[Caller, str, int]:
 
 def _text(said: dict[str, Any], name: str, longest: int) -> str:
     value = said.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= longest or not value.isprintable():
-        raise bad(name, f"{name} is a text of 1 to {longest} characters.")
-    return value
+    if isinstance(value, str) and 0 < len(value) <= longest and not _SURROGATE.search(value):
+        return value
+    raise bad(name, f"{name} is a text of 1 to {longest} characters.")
+
+
+def _name(said: dict[str, Any]) -> str:
+    try:
+        return check_name(_text(said, "name", 64))
+    except BadReading as error:
+        raise bad("name", f"{error}.") from None

@@ -176,7 +176,9 @@ def test_a_good_log_in_forgets_the_wrong_ones(page: FlaskClient) -> None:
         ({"json": {"name": "an\nna", "password": "x"}}, 422),
         ({"json": {"name": "\ud800", "password": "x"}}, 422),
         ({"json": {"name": "x" * 65, "password": "x"}}, 422),
-        ({"json": {"name": "' OR 1=1 --", "password": "' OR '1'='1"}}, 401),
+        ({"json": {"name": "' OR 1=1 --", "password": "' OR '1'='1"}}, 422),
+        ({"json": {"name": "anna", "password": "' OR '1'='1"}}, 401),
+        ({"json": {"name": "anna", "password": "\ud800"}}, 422),
     ],
 )
 def test_odd_log_ins(page: FlaskClient, body: dict[str, Any], status: int) -> None:

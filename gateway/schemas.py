@@ -1,0 +1,105 @@
+"""The JSON Schemas of what goes in and out; answers may carry more than they name."""
+
+from typing import Any
+
+from edge.core.wanted import FORMATS, RESOLUTIONS, TABLES
+from gateway.asks import Parameter
+from gateway.parameters import LAST_S, RESOLUTIONS_S
+
+Schema = dict[str, Any]
+
+
+def obj(**members: Schema) -> Schema:
+    """An object that has at least these members."""
+    return {"type": "object", "properties": members, "required": list(members)}
+
+
+def listed(items: Schema) -> Schema:
+    """A list."""
+    return {"type": "array", "items": items}
+
+
+def maybe(schema: Schema) -> Schema:
+    """The same, or null."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def by_name(values: Schema) -> Schema:
+    """An object whose keys are names."""
+    return {"type": "object", "additionalProperties": values}
+
+
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "number"}
+WHOLE: Schema = {"type": "integer"}
+YES_NO: Schema = {"type": "boolean"}
+TIME: Schema = {"type": "string", "format": "date-time"}
+FILE: Schema = {"type": "string", "format": "binary"}
+BUILDING: Schema = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"}
+
+PROBLEM = obj(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT, request_id=TEXT)
+
+_READING_POINT = {**obj(time=TIME, power_w=maybe(NUMBER)), "description": "flags and held, where there is a remark"}
+_READING_COLUMNS = obj(building_id=TEXT, at_ms=listed(WHOLE), power_w=listed(maybe(NUMBER)), flags=listed(WHOLE))
+_CELL = obj(power_w=maybe(NUMBER), p_on=maybe(NUMBER), on=YES_NO)
+_PREDICTION_POINT = obj(time=TIME, appliances=by_name(_CELL), other_w=maybe(NUMBER))
+_PREDICTION_COLUMNS = obj(
+    building_id=TEXT,
+    at_ms=listed(WHOLE),
+    appliances=by_name(listed(maybe(NUMBER))),
+    other_w=listed(maybe(NUMBER)),
+)
+READINGS = {"anyOf": [obj(building_id=TEXT, points=listed(_READING_POINT)), _READING_COLUMNS]}
+PREDICTIONS = {"anyOf": [obj(building_id=TEXT, points=listed(_PREDICTION_POINT)), _PREDICTION_COLUMNS]}
+
+LIVE = obj(live=YES_NO, version=TEXT)
+READY = obj(ready=YES_NO, down=listed(TEXT), checks=by_name(obj(ok=YES_NO)))
+MODELS = obj(models=listed({"type": "object"}), infer=obj(up=YES_NO, heartbeat_age_s=maybe(NUMBER)))
+BUILDINGS = obj(buildings=listed(obj(building_id=TEXT, newest=maybe(TIME))))
+BACKFILL = obj(state={"enum": ["idle", "queued", "running", "done", "failed", "interrupted"]})
+GAPS = obj(**{"from": TIME, "to": TIME, "buildings": by_name({"type": "object"}), "backfill": BACKFILL})
+ASKED = obj(backfill=BACKFILL, see=TEXT)
+ME = obj(
+    user=maybe(TEXT),
+    role=maybe({"enum": ["viewer", "operator", "admin"]}),
+    log_in_with={"enum": ["password", "token"]},
+    has_accounts=YES_NO,
+    csrf=maybe(TEXT),
+)
+LOGGED_IN = obj(user=TEXT, role=TEXT, csrf=TEXT)
+LOGGED_OUT = obj(user={"type": "null"})
+LOGIN: Schema = {
+    **obj(
+        name={"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$"},
+        password={"type": "string", "minLength": 1, "maxLength": 1024},
+    ),
+    "description": 'Where gateway.auth = "jwt": token instead.',
+}
+
+BUILDING_ID = Parameter("building_id", "Which building.", BUILDING, required=True)
+SOME_BUILDING_ID = Parameter("building_id", "This building alone.", BUILDING)
+LAST = Parameter(
+    "last",
+    "The newest so many seconds; instead of start and end.",
+    {"type": "integer", "minimum": LAST_S[0], "maximum": LAST_S[1]},
+)
+START = Parameter("start", "From this time, with its zone.", TIME)
+END = Parameter("end", "Until before this time; later than start.", TIME)
+FROM_START = Parameter("start", START.doc, TIME, required=True)
+UNTIL_END = Parameter("end", END.doc, TIME, required=True)
+RESOLUTION = Parameter("resolution", "With start and end: the step.", {"enum": list(RESOLUTIONS_S)})
+LAYOUT = Parameter("layout", "columns is made for charts.", {"enum": ["rows", "columns"]})
+APPLIANCE_ID = Parameter("appliance_id", "This appliance alone.", {"type": "string", "minLength": 1})
+TABLE = Parameter("table", "What a row is of.", {"enum": list(TABLES)})
+EXPORT_RESOLUTION = Parameter("resolution", "What a row spans.", {"enum": list(RESOLUTIONS)})
+FORMAT = Parameter("format", "The kind of file.", {"enum": list(FORMATS)})
+DAYS_BACK = Parameter("days_back", "Days that are looked at.", {"type": "integer", "minimum": 1, "maximum": 31})
+MAX_GAP_HOURS = Parameter(
+    "max_gap_hours", "Longer stretches are left alone.", {"type": "integer", "minimum": 1, "maximum": 744}
+)
+AFTER_MS = Parameter(
+    "after_ms", "First the seconds after this time.", {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999}
+)
+LAST_EVENT_ID = Parameter(
+    "Last-Event-ID", "The same, as browsers send it.", {"type": "string", "pattern": "^[0-9]{0,15}$"}, place="header"
+)
