@@ -1,5 +1,6 @@
 """A meter's messages as samples on the 1 s grid: read, averaged where that is set, held where one is missing."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ _SETTLE_MS = 400
 """The phases of a moment come within this time, or they have not changed."""
 _CLOCK_IS_SET_MS = 1_735_689_600_000
 """2025-01-01: before it our own clock was never set, and nothing can be said about the future."""
+_CLOCK_STOOD_MS = 7 * 86_400_000
+"""A machine without a clock of its own goes on, after a power cut, with the time at which it went off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,14 @@ class Received:
 class Feed:
     """One meter. It is told the time: `now_ms` monotonic, `clock_ms` UTC."""
 
-    def __init__(self, meter: Meter, future_s: int, now_ms: int) -> None:
+    def __init__(
+        self, meter: Meter, future_s: int, now_ms: int, trusts_clock: Callable[[], bool] = lambda: True
+    ) -> None:
         self.source = Source(meter)
         self.building = meter.building
         self.quiet_after_s = max(self.source.hold_s, _QUIET_S) + 2
         self._future_ms = future_s * 1000
+        self._trusts_clock = trusts_clock
         self._grid = Grid(self.source.hold_s, meter.hold_after_s)
         self._averager = Averager() if meter.average else None
         self._first: Message | None = None
@@ -58,7 +64,7 @@ class Feed:
         except BadReading as error:
             self._why = str(error)
             return [Received(self, message, fault="malformed")]
-        if sample.at_ms > clock_ms + self._future_ms and clock_ms > _CLOCK_IS_SET_MS:
+        if self._is_future(sample.at_ms - clock_ms, clock_ms):
             self._why = f"the meter's clock is {(sample.at_ms - clock_ms) / 1000:.0f} s ahead of ours"
             return [Received(self, message, fault="future")]
         self._heard_ms, self._why = now_ms, ""
@@ -104,6 +110,12 @@ class Feed:
             "quiet_after_s": self.quiet_after_s,
             "why": self._why,
         }
+
+    def _is_future(self, ahead_ms: int, clock_ms: int) -> bool:
+        """Whether a sample must be refused: it would make all that comes before its time late."""
+        if ahead_ms <= self._future_ms or clock_ms < _CLOCK_IS_SET_MS:
+            return False
+        return ahead_ms > _CLOCK_STOOD_MS or self._trusts_clock()
 
     def _averaged(self, averager: Averager, message: Message, sample: Sample, now_ms: int) -> list[Received]:
         done = averager.arrived(sample, now_ms)

@@ -3,9 +3,10 @@
 import os
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from edge.adapters.clock import is_synchronised
 from edge.adapters.mqtt import Listener, Message
 from edge.adapters.redis_log import RedisLog
 from edge.adapters.streams import Streams
@@ -17,6 +18,8 @@ from edge.settings import Config
 from edge.unit import Unit, now_ms
 
 _BATCH = 500
+_TRUST: dict[str, Callable[[], bool]] = {"auto": is_synchronised, "always": lambda: True, "never": lambda: False}
+"""What `ingest.trust_clock` means."""
 
 
 def run(config: Config) -> None:
@@ -44,7 +47,8 @@ def run(config: Config) -> None:
 
 def feeds_of(config: Config) -> list[Feed]:
     """A feed for each configured meter."""
-    return [Feed(meter, config.ingest.future_s, _monotonic_ms()) for meter in config.meters]
+    trusts_clock = _TRUST[config.ingest.trust_clock]
+    return [Feed(meter, config.ingest.future_s, _monotonic_ms(), trusts_clock) for meter in config.meters]
 
 
 def listen(config: Config, feeds: Sequence[Feed]) -> Listener:

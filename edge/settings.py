@@ -141,6 +141,11 @@ class Ingest:
     """From messages to samples."""
 
     future_s: int = setting(5, "Samples stamped further ahead of the clock than this are refused.", low=1, high=86400)
+    trust_clock: str = setting(
+        "auto",
+        "Whether samples ahead of our clock are refused: auto (once NTP keeps it), always, never up to a week.",
+        choices=("auto", "always", "never"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

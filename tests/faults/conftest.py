@@ -32,7 +32,7 @@ class Result:
         self.count.add(count)
         said = f"{count.stored}/{count.published} lost {count.lost} doubled {count.doubled} altered {count.altered}"
         print(f"  {self.rounds:>4}  {what:<60} {said}", flush=True)
-        for fault in count.faults if not count.good else []:
+        for fault in count.faults[:4]:
             print(f"        {fault}", flush=True)
 
 

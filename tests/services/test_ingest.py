@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from edge import ingest
+from edge.adapters.clock import is_synchronised
 from edge.adapters.mqtt import Publisher
 from edge.adapters.streams import Streams
 from edge.core.sample import Flags
@@ -76,7 +78,8 @@ class Bench:
 @pytest.fixture
 def bench(config: Config, streams: Streams) -> Bench:
     no_hold = replace(config.meters[0], hold_s=0)
-    return Bench(replace(config, meters=(no_hold,)), streams)
+    right = replace(config.ingest, trust_clock="always")
+    return Bench(replace(config, meters=(no_hold,), ingest=right), streams)
 
 
 def test_each_kind_of_message_is_counted_and_acknowledged(bench: Bench) -> None:
@@ -90,6 +93,29 @@ def test_each_kind_of_message_is_counted_and_acknowledged(bench: Bench) -> None:
     bench.start()  # everything was acknowledged: nothing comes again
     bench.turn(0.3)
     assert bench.streams.counters("home") == wanted
+
+
+@pytest.mark.parametrize(
+    ("trust_clock", "synchronised"), [("always", False), ("never", True), ("auto", True), ("auto", False)]
+)
+def test_a_clock_that_may_be_behind_does_not_refuse_the_meters_time(
+    config: Config,
+    streams: Streams,
+    monkeypatch: pytest.MonkeyPatch,
+    trust_clock: str,
+    synchronised: bool,
+) -> None:
+    """After a power cut of an hour, a machine without a clock of its own is an hour behind its meter."""
+    accepted = trust_clock == "never" or (trust_clock == "auto" and not synchronised)
+    monkeypatch.setitem(ingest._TRUST, "auto", lambda: synchronised)
+    bench = Bench(replace(config, ingest=replace(config.ingest, trust_clock=trust_clock)), streams)
+    bench.send(_message(NOW_S + 3600), _message(NOW_S + 8 * 86_400), _message(NOW_S + 3601))
+    bench.until(lambda: streams.counters("home").get("future") == 3 - 2 * accepted)
+    assert streams.length("home", "window") == 2 * accepted
+
+
+def test_the_kernel_can_be_asked_about_the_clock() -> None:
+    assert is_synchronised() in {True, False}
 
 
 def test_a_message_without_a_time_is_stamped_by_arrival(bench: Bench) -> None:
