@@ -18,7 +18,8 @@ need_test_programs() {
 }
 
 need_fault_programs() {
-    need faketime faketime
+    need gcc gcc
+    if ! echo '#include <time.h>' | gcc -E - >/dev/null 2>&1; then missing+=(libc6-dev); fi
     need unshare util-linux
 }
 
