@@ -136,6 +136,7 @@ class Listener(_Connection):
         super().__init__(settings, passing or settings.client_id, 0 if passing else _FOR_EVER, manual_ack=True)
         self._retained = {topic: bool(passing) for topic in topics} | dict.fromkeys(status_topics, True)
         self._arrived: deque[Message] = deque()
+        self._done: deque[Message] = deque()
         self.losses = 0
         self.client.on_message = self._on_message
         for topic in self._retained:
@@ -145,22 +146,39 @@ class Listener(_Connection):
     def messages(self, timeout_s: float) -> list[Message]:
         """What has arrived; waits at most `timeout_s`. After a loss, unacknowledged messages arrive again.
 
-        A broker that was killed may have forgotten what it had just sent. So everything is read before anything can be
+        A broker that was killed may have forgotten what it had just sent. So everything is read before anything is
         acknowledged, which on a dead connection would drop the rest; and what arrived before a loss still comes.
         """
-        self.turn(0 if self._arrived else timeout_s)
-        known = 0
-        while known < len(self._arrived) and self.client.socket() is not None:
-            known = len(self._arrived)
-            self.client.loop(0)
+        self._read(0)
+        self._send_acknowledgements()
+        if not self._arrived:
+            self._read(timeout_s)
         arrived = list(self._arrived)
         self._arrived.clear()
         return arrived
 
     def acknowledge(self, message: Message) -> None:
-        """Let the broker forget `message`; one of an earlier connection comes again."""
-        if message.qos and message.connection == self.losses:
-            self.client.ack(message.id, message.qos)
+        """Let the broker forget `message`, soon; one of an earlier connection comes again."""
+        if message.qos:
+            self._done.append(message)
+
+    def close(self) -> None:
+        """Say what is acknowledged, then goodbye; the session stays at the broker."""
+        self._send_acknowledgements()
+        super().close()
+
+    def _read(self, timeout_s: float) -> None:
+        known = len(self._arrived)
+        self.turn(timeout_s)
+        while known < len(self._arrived) and self.client.socket() is not None:
+            known = len(self._arrived)
+            self.client.loop(0)
+
+    def _send_acknowledgements(self) -> None:
+        while self._done:
+            message = self._done.popleft()
+            if message.connection == self.losses:
+                self.client.ack(message.id, message.qos)
 
     def on_connected(self) -> None:
         """Subscribe."""

@@ -31,7 +31,7 @@ def main(folder: Path) -> None:
         _fill(streams, 0, 10)
         outlet.turn()
         _fill(streams, 10, SECONDS)
-        _use_up(folder / "filler")
+        use_up(folder / "filler")
         full = _failure(outlet)
         assert "500" in full, full
         assert streams.length("home", "outbox") == SECONDS - 10
@@ -59,7 +59,7 @@ def _fill(streams: Streams, first: int, end: int) -> None:
     streams.add_samples([Sample("home", (START_S + n) * 1000, float(n)) for n in range(first, end)])
 
 
-def _use_up(file: Path) -> None:
+def use_up(file: Path) -> None:
     with file.open("wb", buffering=0) as stream:
         for size in (1_000_000, 4096, 1):
             try:
