@@ -32,8 +32,10 @@ MAINS = "SELECT count(power_w) FROM mains WHERE building=$b AND time>=$start AND
 
 def exact(**changes: object) -> Config:
     """Each acknowledged sample on disk, and no second held: time goes by faster here, and holding goes by the clock."""
+    config = Config()
     meter = replace(MeterSettings(), building=BUILDING, hold_s=0)
-    return replace(replace(Config(), durability="sample", meters=(meter,)), **changes)  # type: ignore[arg-type]
+    right = replace(config.ingest, trust_clock="always")
+    return replace(replace(config, durability="sample", meters=(meter,), ingest=right), **changes)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,24 +174,29 @@ class Chain:
             signal.signal(signal.SIGALRM, before)
         assert not waiting
 
-    def settle(self, timeout_s: float = 40.0) -> bool:
-        """Wait until everything the meter sent since the last check is stored; False where that never comes."""
+    def settle(self, timeout_s: float = 30.0) -> bool:
+        """Wait until everything sent since the last check is stored; False where nothing has come for `timeout_s`."""
         seconds = [at_s for at_s in self.meter.sent if at_s >= self._checked_s]
-        bounds: dict[str, str | int | float] = {
-            "b": BUILDING,
-            "start": min(seconds) * 10**9,
-            "end": max(seconds) * 10**9,
-        }
+        first_ns, last_ns = min(seconds) * 10**9, max(seconds) * 10**9
+        bounds: dict[str, str | int | float] = {"b": BUILDING, "start": first_ns, "end": last_ns}
+        seen: tuple[int, ...] = ()
+        seen_s = time.monotonic()
 
         def stored() -> bool:
-            if self.meter.unconfirmed or self.streams.length(BUILDING, "outbox"):
-                return False
-            if self.streams.oldest_unpredicted_ms(BUILDING) is not None or self.spool_files():
-                return False
+            nonlocal seen, seen_s
             found = self.influx.query(self.config.influx.bucket_raw, MAINS, bounds)
-            return bool(found) and found[0].values[0][1] >= len(seconds)
+            count = found[0].values[0][1] if found else 0
+            behind = self.streams.length(BUILDING, "outbox"), len(self.spool_files()), self.meter.unconfirmed
+            now = (count, self.predicted_ms(), *behind)
+            if now != seen:
+                seen, seen_s = now, time.monotonic()
+            waits = any(behind) or self.streams.oldest_unpredicted_ms(BUILDING) is not None
+            return count >= len(seconds) and not waits
 
-        return self.until(stored, timeout_s)
+        while not self.until(stored, 5.0):
+            if time.monotonic() - seen_s > timeout_s:
+                return False
+        return True
 
     def spool_files(self) -> list[Path]:
         return sorted((self.stack.data_dir / "spool").glob("*.seg"))

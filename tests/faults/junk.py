@@ -3,11 +3,13 @@
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from edge.adapters.mqtt import Message
 from edge.core.sample import Sample
 from edge.errors import BadReading
+from edge.meters import family_of
 from edge.meters.reading import Reading
 from edge.settings import Meter
 from edge.sources import Source
@@ -84,19 +86,17 @@ def _anything(chance: random.Random, depth: int) -> Any:
 
 
 class Reader:
-    """Payloads read as nilm-ingest reads them, without broker and Redis."""
+    """Payloads read as nilm-ingest reads those of one meter, without broker and Redis."""
 
-    def __init__(self, *meters: Meter) -> None:
-        self._sources = [Source(meter) for meter in meters]
+    def __init__(self, meter: Meter) -> None:
+        family = family_of(meter.family)
+        self._topic = family.example
+        self._source = Source(replace(meter, topic=family.topic))
 
-    def read(self, payload: bytes) -> list[Sample]:
-        """The samples that each kind of meter would make of it."""
-        found = []
-        for source in self._sources:
-            try:
-                reading = source.read(Message(source.filter, payload, False, 0, 0), 0)
-                if isinstance(reading, Reading):
-                    found.append(source.sample(reading, now_ms()))
-            except BadReading:
-                continue
-        return found
+    def read(self, payload: bytes) -> Sample | None:
+        """What comes of it; None where it is refused, or no sample yet."""
+        try:
+            found = self._source.read(Message(self._topic, payload, False, 0, 0), 0)
+            return self._source.sample(found, now_ms()) if isinstance(found, Reading) else None
+        except BadReading:
+            return None

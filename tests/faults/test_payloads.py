@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.core.line_protocol import point_of, sample_line
+from edge.meters import FAMILIES
 from edge.meters.reading import SANE_MS
 from edge.settings import Meter as MeterSettings
 from tests.faults.chain import TOPIC, Chain
@@ -20,17 +21,17 @@ from tests.faults.meter import Meter, drawn_w, smappee
 FULL = pytest.mark.faults
 KINDS = (
     MeterSettings(),
-    MeterSettings(family="generic"),
     MeterSettings(family="generic", power="power_w", time="at", unit="kW"),
     MeterSettings(family="generic", power="voltages.0.voltage", time="utcTimeStamp"),
+    *(MeterSettings(family=name) for name in FAMILIES if name != "smappee"),
 )
 
 
 @pytest.mark.parametrize("number", [20_000, pytest.param(1_000_000, marks=FULL)])
 def test_random_payloads_are_samples_or_refused(result: Result, number: int) -> None:
-    result.name = "random payloads through the parsers of all meter families, in one process; a real one in ten"
+    result.name = "random payloads, read by each meter family in turn, in one process; a real one in ten"
     chance = random.Random(result.seed)
-    reader = Reader(*KINDS)
+    readers = [Reader(kind) for kind in KINDS]
     start_s = int(time.time()) - number
     junk = payloads(chance, start_s * 1000)
     for n in range(number):
@@ -38,15 +39,15 @@ def test_random_payloads_are_samples_or_refused(result: Result, number: int) -> 
             at_s = start_s + n // 10
             power_w = drawn_w(at_s)
             result.count.published += 1
-            (sample, *_) = reader.read(smappee(at_s, power_w))
-            result.count.stored += (sample.at_ms, sample.power_w) == (at_s * 1000, power_w)
+            sample = readers[0].read(smappee(at_s, power_w))
+            result.count.stored += sample is not None and (sample.at_ms, sample.power_w) == (at_s * 1000, power_w)
             continue
         payload = next(junk)
         try:
-            found = reader.read(payload)
+            sample = readers[n % len(readers)].read(payload)
         except Exception as error:
             raise AssertionError(f"{payload[:500]!r} is neither a sample nor refused") from error
-        for sample in found:
+        if sample is not None:
             point = point_of(sample_line(sample))
             assert point, payload
             assert math.isfinite(point.power_w), payload
