@@ -70,7 +70,7 @@ def _sync(options: argparse.Namespace, config: Config) -> int:
     from edge.sync import run  # noqa: PLC0415 - each command loads only what it needs
 
     start_logging(config.log_level)
-    os.nice(10)  # the live services go first
+    os.nice(5)  # the live services go first
     done = run(config, once=options.once, verify=options.verify)
     if options.once:
         print(json.dumps(done, indent=2) if options.json else done["status"])

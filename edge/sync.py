@@ -7,26 +7,24 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
-from edge.adapters.central import Busy, Central, NotLetIn, Secrets, host_name
+from edge.adapters.central import Busy, Central, NotLetIn, Secrets
 from edge.adapters.influx import Influx
 from edge.adapters.processes import lock
 from edge.adapters.streams import Streams
 from edge.config import central_secrets, influx_token
-from edge.core.central_queries import claim_line
-from edge.core.sync import Claim, pause_s, rival
+from edge.core.sync import pause_s
 from edge.errors import ConfigError, NilmError, Unavailable
 from edge.settings import Config
 from edge.stored_lines import StoredLines
+from edge.sync_claims import Claims
 from edge.sync_history import History
 from edge.sync_live import Live
 from edge.sync_sender import Sender
 from edge.unit import Unit, now_ms
-from edge.watermark import Watermark, edge_name
+from edge.watermark import Watermark
 
 _IDLE_S = 0.2
 _LOOK_S = 60.0
-_CLAIM_S, _CLAIMED_S = 30.0, 300
-"""How often we say that we write a building, and for how long that counts."""
 
 
 def run(config: Config, *, once: bool = False, verify: bool = False) -> dict[str, Any]:
@@ -74,24 +72,20 @@ class Sync:
     def __init__(self, config: Config, streams: Streams, meanwhile: Callable[[], None] = lambda: None) -> None:
         self._config = config
         self._meanwhile = meanwhile
-        self._started_s = round(time.time(), 3)
         self._stored = StoredLines(config, Influx.connect(config.influx, influx_token(config)))
         self._watermark = Watermark(Path(config.data_dir), f"{config.central.url} {config.central.bucket}")
-        self._edge = edge_name(Path(config.data_dir))
         self._sender = Sender(config.central)
         self._let_in = True
         self._connect()
+        self.claims = Claims(config, self._sender, self._watermark, meanwhile)
         self._live = Live(config.central, self._stored, self._sender)
         self._history = History(
-            config, streams, self._stored, self._sender, watermark=self._watermark, stores=self._stores
+            config, streams, self._stored, self._sender, watermark=self._watermark, stores=self.claims.are_stored
         )
         self._buildings: list[str] = []
         self._look_due_s = 0.0
-        self._claim_due_s = 0.0
-        self._rivals: dict[str, Claim] = {}
         self._resting_until_s = 0.0
         self._failures, self._trouble = 0, ""
-        self._alarms: list[str] = []
 
     @property
     def is_done(self) -> bool:
@@ -101,12 +95,12 @@ class Sync:
     @property
     def waits(self) -> bool:
         """Whether another box goes on with a building of ours."""
-        return not all(self._goes_on(building) for building in self._buildings)
+        return not all(self.claims.goes_on(building) for building in self._buildings)
 
     def start_over(self) -> None:
         """Compare every hour again."""
         for building in self._stored.buildings():
-            self._watermark.of(building, self._started_s).confirmed_ms = 0
+            self._watermark.of(building, time.time()).confirmed_ms = 0
 
     def turn(self, at_ms: int) -> bool:
         """Do what is next; whether it went well, rather than waited. Unavailable: nothing is lost, try again later."""
@@ -118,11 +112,8 @@ class Sync:
         if time.monotonic() >= self._look_due_s:
             self._buildings = self._stored.buildings()
             self._look_due_s = time.monotonic() + _LOOK_S
-        if time.monotonic() >= self._claim_due_s:
-            for building in self._buildings:
-                self._claim(building, at_ms)
-            self._claim_due_s = time.monotonic() + _CLAIM_S
-        ours = [building for building in self._buildings if self._goes_on(building)]
+        self.claims.turn(self._buildings, at_ms)
+        ours = [building for building in self._buildings if self.claims.goes_on(building)]
         self._live.turn(ours, at_ms)
         if not self._history.turn(ours, at_ms, self._live.begins_ms):
             time.sleep(_IDLE_S)
@@ -139,13 +130,13 @@ class Sync:
 
     def alarms(self) -> list[str]:
         """What a person must know and has not been told yet."""
-        told = [*self._alarms, *self._history.alarms]
-        self._alarms, self._history.alarms = [], []
+        told = [*self.claims.alarms, *self._history.alarms]
+        self.claims.alarms, self._history.alarms = [], []
         return told
 
     def status(self) -> str:
         """How it is, in words."""
-        said = [f"ANOTHER BOX ({who.host}) writes as {building}" for building, who in self._rivals.items()]
+        said = [f"ANOTHER BOX ({who.host}) writes as {building}" for building, who in self.claims.rivals.items()]
         said += [self._trouble] if self._trouble else []
         said.append(self._history.status())
         said += [f"what is new waits for {self._live.lag_ms(now_ms()) / 1000:.0f} s"] if self._trouble else []
@@ -159,7 +150,7 @@ class Sync:
             "lag_ms": self._live.lag_ms(now_ms()),
             **self._history.figures(),
             **self._sender.figures(),
-            "second_edge": bool(self._rivals),
+            "second_edge": bool(self.claims.rivals),
             "compared": not self._central.cannot_ask,
         }
 
@@ -173,45 +164,6 @@ class Sync:
     def _connect(self) -> None:
         secrets = Secrets(*central_secrets(self._config))
         self._central = self._sender.central = Central(self._config.central, secrets, self._meanwhile)
-
-    def _me(self, building: str, at_ms: int) -> Claim:
-        since_s = self._watermark.of(building, self._started_s).since_s
-        return Claim(self._edge, host_name(), since_s, self._started_s, at_ms)
-
-    def _claim(self, building: str, at_ms: int) -> None:
-        """Say that we write a building, after looking who else says so."""
-        me = self._me(building, at_ms)
-        seen = self._central.claims(building, at_ms - _CLAIMED_S * 1000, at_ms + _CLAIMED_S * 1000)
-        other = rival(me, seen or [])
-        if other and building not in self._rivals:
-            goes_on = "this one goes on" if me.comes_before(other) else "this one waits, nothing is lost"
-            self._alarms.append(
-                f"another box, {other.host} ({other.edge[:8]}), writes as building {building} on {self._central.host}; "
-                f"{goes_on}. Give one of them another name (meters, building), or switch it off"
-            )
-        if other:
-            self._rivals[building] = other
-        else:
-            self._rivals.pop(building, None)
-        self._central.write([claim_line(building, me)])
-
-    def _goes_on(self, building: str) -> bool:
-        other = self._rivals.get(building)
-        return other is None or self._me(building, 0).comes_before(other)
-
-    def _stores(self, building: str) -> bool:
-        """Whether the server has what it confirms: a fresh word of ours is read back."""
-        at_ms = now_ms()
-        self._central.write([claim_line(building, self._me(building, at_ms))])
-        end_s = time.monotonic() + self._central.shown_s
-        while True:
-            seen = self._central.claims(building, at_ms, at_ms + 1) or []
-            if any(claim.run_s == self._started_s for claim in seen):
-                return True
-            if time.monotonic() >= end_s:
-                return False
-            time.sleep(_IDLE_S)
-            self._meanwhile()
 
 
 def _claim_folder(config: Config) -> IO[str]:

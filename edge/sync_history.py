@@ -5,21 +5,20 @@ So a kill, a line that breaks, or a server that forgets costs a comparison, and 
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 
 from edge.adapters.changed_hours import HOUR_MS, ChangedHours
 from edge.adapters.files import write_whole
 from edge.adapters.streams import Streams
 from edge.core.manifest import DAY_MS
-from edge.core.sync import Series, Step, Total, Totals, step
+from edge.core.sync import Step, step
 from edge.errors import Unavailable
 from edge.settings import Config
 from edge.stored_lines import StoredLines
 from edge.sync_sender import Sender
+from edge.sync_span import Flight, Span, counted_lines, in_batches
 from edge.unstored import oldest_unstored_ms
 from edge.watermark import Watermark
 
@@ -30,32 +29,6 @@ _IN_FLIGHT = 12
 _KEPT_LINES = 100
 _LOOK_S = 5.0
 _AGAIN_S = 1.0
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
-    """A building's hour, or the part of the running one that was not sent live."""
-
-    building: str
-    start_ms: int
-    end_ms: int
-
-    @property
-    def is_hour(self) -> bool:
-        """Whether it is a whole hour of the clock."""
-        return self.start_ms % HOUR_MS == 0 and self.end_ms - self.start_ms == HOUR_MS
-
-
-@dataclass(slots=True)
-class _Flight:
-    """How often a span was sent, when it can be looked at there, and what was found."""
-
-    sent: int = 0
-    sent_s: float = 0.0
-    compare_at_s: float = 0.0
-    refused: int = 0
-    is_doubted: bool = False
-    ours: dict[Series, Total] = field(default_factory=dict)
 
 
 class History:
@@ -83,13 +56,14 @@ class History:
         self._closed: dict[str, tuple[float, int]] = {}
         self._next_ms: dict[str, int] = {}
         self._busy: set[str] = set()
-        self._flights: dict[Span, _Flight] = {}
+        self._quiet_ms: dict[str, int] = {}
+        self._flights: dict[Span, Flight] = {}
         self._sending: tuple[Span, deque[list[str]]] | None = None
         self._filled: dict[str, Span] = {}
         self._recheck_ms: dict[str, int] = {}
         self._recheck_due_s = time.monotonic() + self._recheck_every_s(1)
         self._to_go: dict[str, int] = {}
-        self._began_s, self._settled, self._sent = time.monotonic(), 0, 0
+        self._settled, self._sent = 0, 0
         self.is_done = False
         self.alarms: list[str] = []
 
@@ -98,6 +72,7 @@ class History:
         self.is_done = False
         if not self._sender.is_free:
             return False
+        self._forget_others(buildings)
         if self._sending:
             self._send(*self._sending)
             return True
@@ -108,17 +83,26 @@ class History:
         self._compare(span)
         return True
 
+    def _forget_others(self, buildings: Sequence[str]) -> None:
+        """What is in flight of buildings that another box goes on with is compared from the mark on, later."""
+        for span in [span for span in self._flights if span.building not in buildings]:
+            del self._flights[span]
+            self._next_ms.pop(span.building, None)
+            self._busy.discard(span.building)
+            if self._sending and self._sending[0] == span:
+                self._sending = None
+
     # -- what is next -------------------------------------------------------------------------------------------------
 
     def _next(self, buildings: Sequence[str], at_ms: int, live_from_ms: Mapping[str, int]) -> Span | None:
         now_s = time.monotonic()
         for span, flight in self._flights.items():
-            if flight.compare_at_s <= now_s and span.building in buildings:
+            if flight.compare_at_s <= now_s:
                 return span
         if len(self._flights) >= _IN_FLIGHT:
             return None
         closed_ms = {building: self._closed_ms(building, at_ms) for building in buildings}
-        hours = [hour for building in buildings if (hour := self._hour(building, closed_ms[building]))]
+        hours = [hour for building in buildings if (hour := self._hour(building, at_ms, closed_ms[building]))]
         if hours:
             return min(hours, key=lambda hour: hour.start_ms)
         for building in buildings:
@@ -127,21 +111,29 @@ class History:
                 return rest
         return self._recheck(buildings, closed_ms, now_s)
 
-    def _hour(self, building: str, closed_ms: int) -> Span | None:
+    def _hour(self, building: str, at_ms: int, closed_ms: int) -> Span | None:
         """The oldest hour that was changed, or not compared yet."""
         mark = self._watermark.of(building, time.time())
         flying = {span.start_ms for span in self._flights if span.building == building}
+        changed = [hour_ms for hour_ms in self._noted(building) if hour_ms < closed_ms and hour_ms not in flying]
         next_ms = self._next_ms.get(building, mark.confirmed_ms)
-        changed = [at_ms for at_ms in self._noted(building) if at_ms < next_ms and at_ms not in flying]
-        if next_ms < closed_ms and building not in self._busy:
+        if next_ms > at_ms:  # the clock was ahead: what came meanwhile may not be there
+            next_ms = mark.confirmed_ms = at_ms // HOUR_MS * HOUR_MS - DAY_MS
+            self._busy.discard(building)
+        if next_ms < closed_ms and building not in self._busy and self._quiet_ms.get(building) != closed_ms:
             first_ms = self._stored.first_ms(building, next_ms, closed_ms)
-            next_ms = closed_ms if first_ms is None else first_ms // HOUR_MS * HOUR_MS
-            self._next_ms[building] = next_ms
-            self._busy.add(building)
-            self._advance(building)
-        self._to_go[building] = len(changed) + len(flying) + max(0, closed_ms - next_ms) // HOUR_MS
-        oldest_ms = changed[0] if changed else next_ms
-        return Span(building, oldest_ms, oldest_ms + HOUR_MS) if changed or next_ms < closed_ms else None
+            if first_ms is None:
+                self._quiet_ms[building] = closed_ms
+            else:
+                next_ms = first_ms // HOUR_MS * HOUR_MS
+                self._busy.add(building)
+        self._next_ms[building] = next_ms
+        self._advance(building)
+        ahead = max(0, closed_ms - next_ms) // HOUR_MS if building in self._busy else 0
+        self._to_go[building] = len(changed) + len(flying) + ahead
+        if changed:
+            return Span(building, changed[0], changed[0] + HOUR_MS)
+        return Span(building, next_ms, next_ms + HOUR_MS) if ahead else None
 
     def _recheck(self, buildings: Sequence[str], closed_ms: Mapping[str, int], now_s: float) -> Span | None:
         """One of the last days' hours again, where one is due: a server may lose what it had."""
@@ -181,7 +173,9 @@ class History:
     # -- what is done with it -----------------------------------------------------------------------------------------
 
     def _compare(self, span: Span) -> None:
-        flight = self._flights.setdefault(span, _Flight())
+        flight = self._flights.setdefault(span, Flight())
+        if span.start_ms == self._next_ms.get(span.building):
+            self._next_ms[span.building] = span.end_ms
         central = self._sender.central
         if flight.is_doubted:
             self._check_that_it_stores(span.building)
@@ -204,7 +198,7 @@ class History:
                 self._settle(span, f"{flight.refused} points refused: {self._sender.answer}")
             case Step.SEND:
                 lines = self._stored.lines(span.building, span.start_ms, span.end_ms, texts=central.replaces)
-                self._sending = (span, deque(_in_batches(_counted(lines, flight.ours), self._sender.batch)))
+                self._sending = (span, deque(in_batches(counted_lines(lines, flight.ours), self._sender.batch)))
             case Step.DOUBT:
                 flight.is_doubted = True
                 self._check_that_it_stores(span.building)
@@ -249,8 +243,6 @@ class History:
         mark.left.pop(span.start_ms, None)
         if why:
             mark.left[span.start_ms] = why
-        if span.start_ms == self._next_ms.get(span.building):
-            self._next_ms[span.building] = span.end_ms
         self._advance(span.building)
         self._watermark.save()
         self._changed.clear(DOING, span.building, span.start_ms)
@@ -298,22 +290,6 @@ _OTHER_VALUES = {
     True: "other values, though ours were sent again: who else writes there?",
     False: "other or more values, and VictoriaMetrics replaces none: run it with -dedup.minScrapeInterval=1ms",
 }
-
-
-def _in_batches(lines: Iterator[str], most: int) -> Iterator[list[str]]:
-    while batch := list(islice(lines, most)):
-        yield batch
-
-
-def _counted(lines: Iterator[str], ours: Totals) -> Iterator[str]:
-    """The lines; Unavailable at their end where they are fewer than was counted."""
-    given = 0
-    for line in lines:
-        given += 1
-        yield line
-    counted = sum(total.count for (_, _, name), total in ours.items() if name == "power_w")
-    if given < counted:
-        raise Unavailable(f"InfluxDB gave {given} rows of an hour, and counts {counted}")
 
 
 def _iso(at_ms: int) -> str:

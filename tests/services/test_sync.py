@@ -224,7 +224,7 @@ def test_a_second_box_with_the_same_building_waits(config: Config, influx: Influ
     assert second.figures()["second_edge"]
     assert any("this one waits" in alarm for alarm in second.alarms())
     assert not same(influx, central)
-    first._claim("home", now_ms())
+    first.claims.look("home", now_ms())
     assert any("this one goes on" in alarm for alarm in first.alarms())
     ChangedHours(Path(config.data_dir)).note("home", [hour_s(2) * 1000])
     finish(first)
