@@ -174,17 +174,18 @@ class History:
 
     def _compare(self, span: Span) -> None:
         flight = self._flights.setdefault(span, Flight())
-        if span.start_ms == self._next_ms.get(span.building):
+        if span.is_hour and span.start_ms == self._next_ms.get(span.building):
             self._next_ms[span.building] = span.end_ms
         central = self._sender.central
         if flight.is_doubted:
             self._check_that_it_stores(span.building)
             flight.sent, flight.is_doubted = 0, False
-        if span.is_hour:
-            self._begin(span)
         if flight.sent != 1:  # what was counted just before the first sending is good for the look after it
+            self._begin(span)
             flight.ours = self._stored.totals(span.building, span.start_ms, span.end_ms)
         if not flight.ours:  # nothing here, any more: what is there stays
+            if span.end_ms == self._next_ms.get(span.building):  # it may yet come: look for what comes first
+                self._next_ms[span.building] = span.start_ms
             self._busy.discard(span.building)
             self._settle(span)
             return
@@ -227,7 +228,7 @@ class History:
 
     def _begin(self, span: Span) -> None:
         """A change from here on is noted anew, and done again."""
-        if span.start_ms in self._changed.waiting(READER).get(span.building, []):
+        if span.is_hour and span.start_ms in self._changed.waiting(READER).get(span.building, []):
             self._changed.note(span.building, [span.start_ms], (DOING,))
             self._changed.clear(READER, span.building, span.start_ms)
 

@@ -35,7 +35,7 @@ class Live:
         for building in buildings:
             for kind in COLUMNS:
                 after_ms = self._sent_ms.get((building, kind), 0)
-                if after_ms < at_ms - _FRESH_MS:
+                if not at_ms - _FRESH_MS <= after_ms <= at_ms + _FRESH_MS:  # too old, or the clock was ahead
                     after_ms = at_ms - _FRESH_MS
                     self.begins_ms[building] = at_ms - _FRESH_MS + 1
                 found = list(self._stored.lines_of(kind, building, after_ms + 1, texts=self._sender.central.replaces))

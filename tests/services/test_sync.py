@@ -164,6 +164,22 @@ def test_a_backfill_and_a_late_sample_are_sent_again(config: Config, influx: Inf
     assert same(influx, central)
 
 
+def test_what_comes_into_an_hour_while_it_is_sent_is_sent_too(config: Config, influx: Influx, central: Influx) -> None:
+    fill_hours(influx, 2)
+    changed = ChangedHours(Path(config.data_dir))
+    changed.note("home", [hour_s(2) * 1000])
+    with Faulty(central_url(central)) as faulty:
+        sync = sync_of(to_central(config, faulty.url))
+        sync.turn(now_ms())  # compared: it is to be sent, and its lines are read
+        faulty.cut_body(only=WRITE)
+        turn(sync)
+        fill(influx, [hour_s(2) + 500])
+        changed.note("home", [hour_s(2) * 1000])
+        faulty.behave()
+        finish(sync)
+    assert same(influx, central)
+
+
 def test_what_the_central_server_lost_or_altered_is_sent_again(config: Config, influx: Influx, central: Influx) -> None:
     fill_hours(influx, 6)
     configured = to_central(config, central_url(central), recheck_days=3660)
@@ -229,6 +245,17 @@ def test_a_second_box_with_the_same_building_waits(config: Config, influx: Influ
     ChangedHours(Path(config.data_dir)).note("home", [hour_s(2) * 1000])
     finish(first)
     assert same(influx, central)
+
+
+def test_a_clock_that_was_a_year_ahead_stops_nothing(config: Config, influx: Influx, central: Influx) -> None:
+    fill_hours(influx, 3, last_ago=2)
+    sync = sync_of(to_central(config, central_url(central)))
+    for _ in range(8):
+        sync.turn(now_ms() + 365 * 86_400_000)
+    fill_hours(influx, 1)
+    fill(influx, [now_ms() // 1000 - 2])
+    for running in (sync, sync_of(to_central(config, central_url(central)))):
+        wait_until(lambda: turn(running) and same(influx, central))  # noqa: B023 - asked at once
 
 
 def test_another_server_is_given_everything_anew(config: Config, influx: Influx, central: Influx) -> None:
