@@ -2,13 +2,15 @@ import signal
 import socket
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import urllib3
 
+from edge.adapters.processes import free_port
 from edge.adapters.streams import Streams
 from edge.errors import ConfigError
-from edge.settings import Config, Redis
+from edge.settings import Config, External, Redis
 from gateway.serve import run
 from tests.gateway.conftest import Gateway
 from tests.gateway.house import fill
@@ -89,3 +91,19 @@ def test_odd_requests_get_an_answer_and_harm_nothing(gateway: Gateway, request_b
     assert b"Traceback" not in answer
     assert not answer.startswith(b"HTTP/1.1 500")
     assert urllib3.request("GET", f"{gateway.url}/live", timeout=5).status == 200
+
+
+def test_the_second_listener(config: Config, streams: Streams, tmp_path: Path) -> None:
+    fill(streams, "home", 60)
+    external = External(host="127.0.0.1", port=free_port())
+    gateway = Gateway(replace(config, gateway=replace(config.gateway, external=external)), tmp_path)
+
+    def status(port: int, path: str) -> int:
+        return urllib3.request("GET", f"http://127.0.0.1:{port}{path}", timeout=5, retries=False).status
+
+    try:
+        assert [status(external.port, path) for path in ("/", "/api/me", "/live", "/metrics")] == [200, 200, 404, 404]
+        assert status(external.port, "/api/buildings") == 401  # to log in there, always
+        assert status(gateway.port, "/api/buildings") == 200
+    finally:
+        assert gateway.stop() == 0
