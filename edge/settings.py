@@ -199,6 +199,8 @@ class Gateway:
     trusted_proxies: str = setting(
         "", "Addresses or networks of reverse proxies whose X-Forwarded-For and -Proto are believed; empty for none."
     )
+    tls_cert_file: str = setting("", "PEM file with the certificate and its chain, for https; empty for none.")
+    tls_key_file: str = setting("", "PEM file with the certificate's private key.")
     auth: str = setting(
         "local", "Who may call: accounts on this box (local), or another system's tokens.", choices=("local", "jwt")
     )

@@ -19,6 +19,7 @@ from gateway.callers import EXTERNAL
 from gateway.hub import MAX_CLIENTS, Hub
 from gateway.security import MAX_BODY_BYTES
 from gateway.server import Server
+from gateway.tls import Tls
 
 log = logging.getLogger("nilm.gateway")
 
@@ -41,8 +42,9 @@ def run(config: Config) -> None:
     for thread in serving:
         thread.start()
     hub.start()
+    scheme = "https" if config.gateway.tls_cert_file else "http"
     while not unit.stopping:
-        unit.beat(f"the page is at http://{config.gateway.host}:{config.gateway.port}/")
+        unit.beat(f"the page is at {scheme}://{config.gateway.host}:{config.gateway.port}/")
         time.sleep(STOP_CHECK_S)
     hub.stop()
     for server in servers:
@@ -53,7 +55,11 @@ def run(config: Config) -> None:
 
 def listen(app: Flask, config: Config) -> Server:
     """A server that holds the configured port; ConfigError where it is taken or not ours."""
-    return _listen(app, config.gateway.host, config.gateway.port, "gateway.port")
+    settings = config.gateway
+    tls = None
+    if settings.tls_cert_file or settings.tls_key_file:
+        tls = Tls(settings.tls_cert_file, settings.tls_key_file)
+    return _listen(app, settings.host, settings.port, "gateway.port", tls)
 
 
 def listen_external(app: Flask, config: Config) -> Server:
@@ -65,7 +71,7 @@ def listen_external(app: Flask, config: Config) -> Server:
     return _listen(external, config.gateway.external.host, config.gateway.external.port, "gateway.external.port")
 
 
-def _listen(app: Any, host: str, port: int, setting: str) -> Server:
+def _listen(app: Any, host: str, port: int, setting: str, tls: Tls | None = None) -> Server:
     server = Server(
         (host, port),
         app,
@@ -75,6 +81,7 @@ def _listen(app: Any, host: str, port: int, setting: str) -> Server:
         shutdown_timeout=1,
         server_name="nilm-edge",
     )
+    server.ssl_adapter = tls
     server.max_request_header_size = 32 * 1024
     server.max_request_body_size = MAX_BODY_BYTES
     try:

@@ -12,6 +12,7 @@ from edge.log import request_id
 from gateway.problems import body_of
 from gateway.request_ids import HEADER, new_id
 from gateway.security import HEADERS
+from gateway.tls import shake_hands
 
 log = logging.getLogger("nilm.gateway")
 
@@ -53,6 +54,10 @@ class Connection(HTTPConnection):
     """A connection with our requests."""
 
     RequestHandlerClass = Request
+
+    def communicate(self) -> bool:
+        """Answer one request; whether the connection stays."""
+        return shake_hands(self.socket) and bool(super().communicate())  # type: ignore[no-untyped-call]
 
 
 class Server(WsgiServer):

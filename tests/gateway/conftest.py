@@ -59,7 +59,12 @@ class Gateway:
         file = folder / "gateway.toml"
         file.write_text(to_toml(self.config))
         self.process = subprocess.Popen([sys.executable, "-m", "edge", "gateway", "--config", str(file)])
-        wait_until(self.answers, what="the gateway")
+        try:
+            wait_until(self.answers, 60, "the gateway")
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
 
     def answers(self) -> bool:
         with contextlib.suppress(urllib3.exceptions.HTTPError):
