@@ -73,6 +73,8 @@ def _backup(options: argparse.Namespace, config: Config) -> int:
         done = run(config, sys.stdout.buffer, progress.say, **how)
         sys.stdout.buffer.flush()
     else:
+        if not options.file.parent.is_dir():
+            raise NilmError(f"there is no folder {options.file.parent}")
         with written_whole(options.file, private=True) as out:
             done = run(config, out, progress.say, **how)
     progress.end()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.config import influx_token
-from edge.errors import ConfigError, Unavailable
+from edge.errors import ConfigError
 from edge.log import start_logging
 from edge.settings import Config
 
@@ -49,20 +49,30 @@ def add(commands: Any, command: Command, load: Load) -> None:
     backfill.add_argument("--days-back", type=_days, metavar="N", help="--auto: 1 to 31 days (default: 7)")
     backfill.add_argument("--max-gap-hours", type=_hours, metavar="N", help="--auto: leave longer gaps (default: 48)")
     backfill.add_argument("--json", action="store_true", help="say what was done as JSON")
-    backfill.set_defaults(do=lambda options: _backfill(options, load(options)))
+    backfill.set_defaults(do=lambda options: _backfill(_fitting(options, backfill), load(options)))
+
+
+def _fitting(options: argparse.Namespace, parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The options; wrong usage where one of them would have no effect."""
+    idle = ("building", "timezone") if options.auto else ("days_back", "max_gap_hours")
+    for name in idle:
+        if getattr(options, name) is not None:
+            parser.error(f"--{name.replace('_', '-')} does not go with {'--auto' if options.auto else '--from'}")
+    return options
 
 
 def _gaps(options: argparse.Namespace, config: Config) -> int:
     from edge.adapters.influx import Influx  # noqa: PLC0415 - each command loads only what it needs
     from edge.adapters.streams import Streams  # noqa: PLC0415
     from edge.gaps import Gaps, as_text  # noqa: PLC0415
+    from edge.known_buildings import check_known, known_buildings  # noqa: PLC0415
     from edge.local_time import zone  # noqa: PLC0415
     from edge.unit import now_ms  # noqa: PLC0415
 
     where = zone(config.history.timezone if options.timezone is None else options.timezone)
     streams = Streams.connect(config.redis.url)
     influx = Influx.connect(config.influx, influx_token(config))
-    buildings = [options.building] if options.building else _buildings(config, streams)
+    buildings = [check_known(config, options.building)] if options.building else known_buildings(config)
     found = Gaps(config, streams, influx).summary(buildings, now_ms(), options.days_back, where)
     print(json.dumps(found, indent=2) if options.json else as_text(found))
     return int(any(said["missing"] or said["without_prediction"] for said in found["buildings"].values()))
@@ -70,13 +80,14 @@ def _gaps(options: argparse.Namespace, config: Config) -> int:
 
 def _backfill(options: argparse.Namespace, config: Config) -> None:
     from edge.backfill import be_nice, run  # noqa: PLC0415
+    from edge.known_buildings import check_known  # noqa: PLC0415
     from edge.local_time import zone  # noqa: PLC0415
     from edge.meter_log import read  # noqa: PLC0415
 
     start_logging(config.log_level, config.log_format)
     be_nice()
     if options.file:
-        building = options.building or _only_building(config)
+        building = check_known(config, options.building or _only_building(config))
         where = zone(options.timezone) if options.timezone else None
         meter_log = read(options.file, where)
         for told in meter_log.told:
@@ -105,14 +116,6 @@ _SAID = {
     "too_new": "s too new",
     "counter_resets": "resets of the counter",
 }
-
-
-def _buildings(config: Config, streams: Any) -> list[str]:
-    configured = {meter.building for meter in config.meters}
-    try:
-        return sorted(configured | set(streams.buildings()))
-    except Unavailable:
-        return sorted(configured)
 
 
 def _only_building(config: Config) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from edge.errors import NilmError
 from edge.log import start_logging
 from edge.settings import Config
 
@@ -72,9 +73,17 @@ def _snapshot(options: argparse.Namespace, config: Config) -> int:
     start_logging(config.log_level, config.log_format)
     be_nice()
     done = run(config, verify=options.verify)
-    if options.json:
-        print(json.dumps(done, indent=2))
+    print(json.dumps(done, indent=2) if options.json else _done(done), flush=True)
     return int(bool(done["failed"] or done["broken"]))
+
+
+def _done(done: dict[str, Any]) -> str:
+    lines = [
+        f"{building}: {said['hours']} hours stored, {said['rows']} rows, {said['bytes'] / 1e6:.1f} MB"
+        for building, said in done["buildings"].items()
+    ]
+    lines += [f"failed: {why}" for why in done["failed"]] + [f"broken: {what}" for what in done["broken"]]
+    return "\n".join(lines) or "no building yet"
 
 
 def _query(options: argparse.Namespace, config: Config) -> None:
@@ -86,8 +95,12 @@ def _query(options: argparse.Namespace, config: Config) -> None:
 def _export(options: argparse.Namespace, config: Config) -> None:
     from edge.core.wanted import Wanted  # noqa: PLC0415
     from edge.export import to_file, to_stream  # noqa: PLC0415
+    from edge.known_buildings import check_known, known_buildings  # noqa: PLC0415
 
-    building = options.building or config.meters[0].building
+    if options.end <= options.start:
+        raise NilmError("--end must be later than --start")
+    first = [meter.building for meter in config.meters][:1] or known_buildings(config)[:1] or [""]
+    building = check_known(config, options.building or first[0])
     wanted = Wanted(building, options.table, options.resolution, options.start, options.end)
     if options.out:
         rows = to_file(config, wanted, options.format, options.out)

@@ -69,7 +69,8 @@ def history(folder: SnapshotFolder, stored: StoredSeconds, wanted: Wanted) -> It
                 for start in hours_of(first_ms, at_ms)
             ]
         except Unavailable as error:
-            raise Unavailable(f"{error}; without InfluxDB, history ends at {_iso(newest_ms)}") from error
+            ends = f"ends at {_iso(newest_ms)}" if newest_ms else "is empty: nothing is snapshotted yet"
+            raise Unavailable(f"{error}; without InfluxDB, history {ends}") from error
         if wanted.resolution != "1s":
             hours = [tables.minutes(wanted.table, tables.together(wanted.table, hours))]
         for table in hours:

@@ -105,10 +105,16 @@ def _columns(names: Sequence[str], file: Path) -> tuple[str, str, float, bool]:
     values = powers or counters
     if len(times) != 1 or len(values) != 1:
         raise NilmError(
-            f"{file.name} has the columns {', '.join(names)[:200] or 'none'}; it needs one of {', '.join(TIMES)}, "
+            f"{file.name} has the columns {_printable(names)}; it needs one of {', '.join(TIMES)}, "
             f"and one of {', '.join([*POWERS, *COUNTERS])}, in a first line"
         )
     return times[0], values[0], (POWERS | COUNTERS)[values[0]], not powers
+
+
+def _printable(names: Sequence[str]) -> str:
+    """Names of anything's columns: no control characters reach the terminal."""
+    text = ", ".join(names)[:200] or "none"
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _read_csv(file: Path, rows: _Rows) -> bool:

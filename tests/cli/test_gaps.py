@@ -48,6 +48,9 @@ def test_gaps_and_a_log_that_fills_them(file: str, tmp_path: Path, influx: Influ
     [
         (["gaps", "--days-back", "32"], 2, "'32' is not 1 to 31 days"),
         (["gaps", "--timezone", "Nowhere"], 1, "is no time zone"),
+        (["gaps", "--building", "hoem"], 1, "there is no building 'hoem'; there are: home"),
+        (["backfill", "--auto", "--building", "home"], 2, "--building does not go with --auto"),
+        (["backfill", "--from", "x.csv", "--days-back", "3"], 2, "--days-back does not go with --from"),
         (["backfill"], 2, "one of the arguments --auto --from is required"),
         (["backfill", "--from", "/nowhere.csv"], 1, "cannot read /nowhere.csv: No such file"),
         (["backfill", "--auto", "--max-gap-hours", "0"], 2, "is not 1 to 744 hours"),
@@ -58,3 +61,14 @@ def test_what_is_wrong_is_said(file: str, arguments: list[str], code: int, why: 
     assert done.returncode == code
     assert why in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_log_of_a_building_that_is_not_there_makes_none(file: str, tmp_path: Path, influx: Influx) -> None:
+    log = tmp_path / "meter.csv"
+    log.write_text("time,power_w\n2026-01-05T10:00:00Z,1\n")
+    done = nilm_edge("backfill", "--from", str(log), "--building", "hoem", "--config", file)
+    assert (done.returncode, "there is no building 'hoem'" in done.stderr) == (1, True)
+    assert influx.query("nilm", "SHOW TAG VALUES FROM mains WITH KEY = building", {}) == []
+    log.write_bytes(b"\x1b[2Jtime\x07,power\n1,2\n")
+    done = nilm_edge("backfill", "--from", str(log), "--config", file)
+    assert "has the columns ?[2Jtime?, power;" in done.stderr

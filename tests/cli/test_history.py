@@ -255,7 +255,9 @@ def test_an_export_is_cut_where_it_is_asked_to_be(ask: Ask, tmp_path: Path) -> N
     times = [row["time"] for row in csv.DictReader(io.StringIO(out))]
     assert (code, times[0], times[-1], len(times)) == (0, "2026-01-05T10:00:00Z", "2026-01-05T11:50:00Z", 12)
     code, out, err = ask("export", "--start", "2026-01-05", "--end", "2026-01-06", "--building", "barn")
-    assert (code, len(out.splitlines())) == (0, 1)
+    assert (code, out, err) == (1, "", "nilm-edge: there is no building 'barn'; there are: home\n")
+    code, out, err = ask("export", "--start", "2026-01-05", "--end", "2026-01-05")
+    assert (code, out, err) == (1, "", "nilm-edge: --end must be later than --start\n")
     code, _, err = ask(
         "export", "--start", "2026-01-05", "--end", "2026-01-06", "--out", str(tmp_path / "no" / "dir" / "x")
     )

@@ -100,7 +100,9 @@ def _restored(config: Config) -> Config:
 
 
 def test_a_new_machine_answers_as_the_old_one(home: Config, new: Servers, streams: Streams, tmp_path: Path) -> None:
-    old, file = _file(home, tmp_path, "old"), tmp_path / "usb" / "home.tar"
+    old, file = _file(home, tmp_path, "old"), tmp_path / "home.tar"
+    unmounted = nilm_edge("backup", str(tmp_path / "usb" / "home.tar"), "--config", old)
+    assert (unmounted.returncode, unmounted.stderr) == (1, f"nilm-edge: there is no folder {tmp_path / 'usb'}\n")
     done = nilm_edge("backup", str(file), "--json", "--no-snapshot", "--config", old)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
