@@ -27,6 +27,7 @@ class Appliance:
     def __init__(self, data_dir: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
         self.data_dir = data_dir
         self.lines: list[str] = []
+        self._headers: dict[str, str] = {}
         command = [*COMMAND, "run", "--data-dir", str(data_dir), *options]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **(env or {})}
@@ -66,10 +67,24 @@ class Appliance:
         """Its InfluxDB."""
         return Influx.connect(self.config.influx)
 
-    def get(self, path: str) -> Any:
+    def be_admin(self) -> None:
+        """Make an account with a token, and ask with that from now on."""
+        config = ("--config", str(self.data_dir / "config.toml"))
+        made = nilm_edge("user", "add", "anna", *config, said="a password of some length\n")
+        assert made.returncode == 0, made.stderr
+        token = nilm_edge("user", "token", "anna", *config).stdout.strip()
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    def get(self, path: str, method: str = "GET") -> Any:
         """JSON from its gateway."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.config.gateway.port}{path}", timeout=5) as answer:
+        url = f"http://127.0.0.1:{self.config.gateway.port}{path}"
+        asked = urllib.request.Request(url, headers=self._headers, method=method)
+        with urllib.request.urlopen(asked, timeout=5) as answer:
             return json.loads(answer.read())
+
+    def post(self, path: str) -> Any:
+        """The same, to have something done."""
+        return self.get(path, "POST")
 
     def status(self, *options: str) -> dict[str, Any]:
         """`nilm-edge status --json`."""
@@ -85,10 +100,10 @@ class Appliance:
 
 
 def nilm_edge(
-    *arguments: str, env: Mapping[str, str] | None = None, before: Sequence[str] = ()
+    *arguments: str, env: Mapping[str, str] | None = None, before: Sequence[str] = (), said: str | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Run one command to its end; `before` wraps it in another one."""
+    """Run one command to its end; `before` wraps it in another one, `said` is typed into it."""
     command = [*before, *COMMAND, *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **(env or {})}
+        command, input=said, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **(env or {})}
     )

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import time
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,8 +46,8 @@ def test_from_nothing_to_live_to_stopped_to_live_again(tmp_path: Path) -> None:
         seconds = [row[0] for row in stored.values]
         assert set(seconds) >= {sample.at_ms for sample in first_window if sample.at_ms <= newest_ms}
         assert len(seconds) == len(set(seconds))
-        url = f"http://127.0.0.1:{again.config.gateway.port}/gaps/backfill"
-        urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=5).close()
+        again.be_admin()
+        again.post("/gaps/backfill")
         wait_until(lambda: again.get("/gaps/summary")["backfill"]["state"] == "done", 30, "the backfill")
         assert again.get("/gaps/summary")["backfill"]["left"] == []
 
