@@ -95,4 +95,6 @@ def test_what_is_no_state_file_of_ours_is_left_out_and_told(config: Config, infl
 def test_of_each_setting_that_names_a_file_it_is_known_whether_that_is_a_secret() -> None:
     named = set(re.findall(r"^(\w+_file) =", to_toml(Config()), re.MULTILINE))
     secret = {name for name in named if name.endswith(SECRET_FILES)}
-    assert named - secret == {"data_file", "ca_file", "cert_file"}, "a secret? Then add how it ends to SECRET_FILES"
+    assert named - secret == {"data_file", "ca_file", "cert_file", "tls_cert_file"}, (
+        "a secret? Then add how it ends to SECRET_FILES"
+    )

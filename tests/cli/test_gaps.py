@@ -71,4 +71,4 @@ def test_a_log_of_a_building_that_is_not_there_makes_none(file: str, tmp_path: P
     assert influx.query("nilm", "SHOW TAG VALUES FROM mains WITH KEY = building", {}) == []
     log.write_bytes(b"\x1b[2Jtime\x07,power\n1,2\n")
     done = nilm_edge("backfill", "--from", str(log), "--config", file)
-    assert "has the columns ?[2Jtime?, power;" in done.stderr
+    assert "has the columns ?[2jtime?, power;" in done.stderr
