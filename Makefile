@@ -4,7 +4,7 @@ PYTHON_BIN := .venv/bin/python
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench lock clean test-appliance test-faults
+.PHONY: help setup run test check bench lock clean test-appliance test-faults test-powercut
 
 help: ## show this
 	@echo "nilm-edge: one mains meter in, every appliance out"
@@ -43,6 +43,10 @@ test-appliance: ## set-up and run on fresh Debian 12 and 13 (as root, takes long
 test-faults: ## kill, cut off, fill up, lie to each part; results to docs/reliability.md
 	@scripts/setup.sh faults
 	@exec $(PYTHON_BIN) -m pytest -s -m faults tests/faults --report docs/reliability.md $(ARGS)
+
+test-powercut: ## cut a virtual machine's power 20 times for each durability (as root, an hour; CUTS=, SEED=)
+	@scripts/setup.sh powercut
+	@CUTS=$(CUTS) SEED=$(SEED) $(PYTHON_BIN) -m pytest -s -m powercut tests/powercut $(ARGS)
 
 lock: ## renew the lock files from pyproject.toml
 	@scripts/lock.sh

@@ -6,6 +6,7 @@
 #   scripts/setup.sh test       the same with the servers and the browser that the tests use
 #   scripts/setup.sh faults     what the full set of faults uses
 #   scripts/setup.sh appliance  what the tests on fresh machines use
+#   scripts/setup.sh powercut   what the tests that cut the power use
 #
 # Exit code 2: something must be installed or changed by the user, and the message says what.
 set -euo pipefail
@@ -27,8 +28,8 @@ stop() { # exit-code sentence...
 mode=${1:-run}
 case $mode in
 run) lock=requirements.lock ;;
-check | test | faults | appliance) lock=requirements-dev.lock ;;
-*) stop 2 "unknown mode '$mode'; use run, check, test, faults or appliance." ;;
+check | test | faults | appliance | powercut) lock=requirements-dev.lock ;;
+*) stop 2 "unknown mode '$mode'; use run, check, test, faults, appliance or powercut." ;;
 esac
 
 # One set-up at a time in a checkout. The lock is on this script itself, so no file is left behind.
@@ -45,6 +46,7 @@ case $mode in run | test | faults) need_servers ;; esac
 if [ "$mode" = test ]; then need_test_programs; fi
 if [ "$mode" = faults ]; then need_fault_programs; fi
 if [ "$mode" = appliance ]; then need_appliance_programs; fi
+if [ "$mode" = powercut ]; then need_powercut_programs; fi
 if ! venv_is_ready; then need_build_tools; fi
 install_packages
 if [ -z "$python" ]; then choose_python; fi

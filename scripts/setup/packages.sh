@@ -29,6 +29,12 @@ need_appliance_programs() {
     need nsenter util-linux
 }
 
+need_powercut_programs() {
+    need_appliance_programs
+    need qemu-system-x86_64 qemu-system-x86
+    need mkfs.ext4 e2fsprogs
+}
+
 # systemd-python is published as source only: it is compiled against libsystemd.
 need_build_tools() {
     if [ -z "$python" ]; then
