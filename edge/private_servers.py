@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+from edge.adapters.files import renames_last
 from edge.adapters.processes import Child
 from edge.durability import mosquitto_settings, redis_settings
 from edge.errors import NilmError
@@ -46,6 +47,8 @@ def private_servers(config: Config, programs: dict[str, str], data_dir: Path) ->
 
 def _mosquitto(config: Config, program: str, data_dir: Path) -> Child:
     home = _folder(data_dir / "mosquitto")
+    if config.durability != "relaxed":
+        renames_last(home)  # mosquitto syncs what it saves, and not that it has put it in place
     settings = f"""\
 listener {config.mqtt.port} 127.0.0.1
 allow_anonymous true

@@ -1,7 +1,9 @@
 """Files that appear whole or not at all."""
 
+import fcntl
 import os
 import shutil
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,11 +11,30 @@ from typing import BinaryIO
 
 from edge.errors import Unavailable
 
+_GET_FLAGS, _SET_FLAGS, _DIRSYNC = 0x80086601, 0x40086602, 0x00010000
+"""FS_IOC_GETFLAGS, FS_IOC_SETFLAGS and FS_DIRSYNC_FL of linux/fs.h, 64 bits: what `chattr +D` sets."""
+
 
 def write_whole(file: Path, content: bytes, *, private: bool = False) -> None:
     """Put `content` at `file`, safe against a power cut at any moment; Unavailable where the disk refuses."""
     with written_whole(file, private=private) as stream:
         stream.write(content)
+
+
+def renames_last(folder: Path) -> bool:
+    """Have each rename in `folder` on the disk before it returns, for programs that sync the file alone.
+
+    False where the file system cannot promise it.
+    """
+    inside = os.open(folder, os.O_RDONLY)
+    try:
+        (flags,) = struct.unpack("I", fcntl.ioctl(inside, _GET_FLAGS, bytes(4)))
+        fcntl.ioctl(inside, _SET_FLAGS, struct.pack("I", flags | _DIRSYNC))
+    except OSError:
+        return False
+    finally:
+        os.close(inside)
+    return True
 
 
 @contextmanager

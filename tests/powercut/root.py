@@ -210,6 +210,8 @@ def _configure(system: Path, durability: str) -> None:
     (etc / "nilm-edge/config.toml").write_text(to_toml(config_of(durability), comments=False))
     broker = f"listener 1883\nallow_anonymous true\n{mosquitto_settings(durability)}"
     (etc / "mosquitto/conf.d/nilm-edge.conf").write_text(broker)
+    if durability != "relaxed":
+        (etc / "tmpfiles.d/nilm-edge.conf").write_text("h /var/lib/mosquitto - - - - +D\n")
     shipped = etc / "redis/redis.conf"
     text = shipped.read_text().partition("# nilm-edge\n")[0]
     shipped.write_text(f"{text}# nilm-edge\n{redis_settings(durability)}")
@@ -218,6 +220,8 @@ def _configure(system: Path, durability: str) -> None:
     (units / "nilm-backfill.service").write_text(_BACKFILL)
     (units / "nilm-backfill.timer").write_text(_BACKFILL_TIMER)
     (units / "net.service").write_text(_NETWORK)
+    (etc / "systemd/system.conf.d").mkdir(exist_ok=True)
+    (etc / "systemd/system.conf.d/slow.conf").write_text("[Manager]\nDefaultTimeoutStartSec=infinity\n")
     (etc / "fstab").write_text("/dev/vda / ext4 errors=remount-ro 0 1\n")
     (etc / "hostname").write_text("nilm\n")
     (etc / "machine-id").write_text("0123456789abcdef0123456789abcdef\n")
