@@ -8,7 +8,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from edge import __version__, cli_announce, cli_backup, cli_gaps, cli_history, cli_meters, cli_sync, cli_users
+from edge import (
+    __version__,
+    cli_announce,
+    cli_backup,
+    cli_gaps,
+    cli_history,
+    cli_influx,
+    cli_meters,
+    cli_sync,
+    cli_users,
+)
 from edge.config import influx_token, load_config
 from edge.config_text import masked, to_toml
 from edge.errors import NilmError
@@ -69,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_history.add(commands, _command, _load)
     cli_gaps.add(commands, _command, _load)
     cli_backup.add(commands, _command, _load)
+    cli_influx.add(commands)
     cli_meters.add(commands, _command, _load)
     cli_sync.add(commands, _command, _load)
     cli_announce.add(commands, _command, _load)

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from edge.adapters.files import renames_last
+from edge.adapters.influx_files import mend, remove_indexes
 from edge.adapters.processes import Child
 from edge.durability import mosquitto_settings, redis_settings
 from edge.errors import NilmError
@@ -81,6 +82,9 @@ loglevel warning
 
 def _influxd(port: int, program: str, data_dir: Path) -> Child:
     home = _folder(data_dir / "influxdb")
+    data = _folder(home / "data")
+    mend(data)
+    remove_indexes(data)  # earlier versions had `tsi1`; InfluxDB deletes nothing in a database that has both kinds
     settings = f"""\
 reporting-disabled = true
 bind-address = "127.0.0.1:0"
@@ -89,9 +93,9 @@ bind-address = "127.0.0.1:0"
   dir = "{home}/meta"
 
 [data]
-  dir = "{home}/data"
+  dir = "{data}"
   wal-dir = "{home}/wal"
-  index-version = "tsi1"
+  index-version = "inmem"
   query-log-enabled = false
   cache-snapshot-memory-size = "8m"
 

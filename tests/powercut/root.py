@@ -133,6 +133,10 @@ TimeoutStartSec=infinity
 [Install]
 WantedBy=multi-user.target
 """
+_MEND_INFLUX = f"""\
+[Service]
+ExecStartPre=-{HOME}/.venv/bin/nilm-edge mend-influx /var/lib/influxdb/data
+"""
 _BACKFILL = f"""\
 [Unit]
 Description=nilm-edge backfill
@@ -217,6 +221,10 @@ def _configure(system: Path, durability: str) -> None:
     shipped.write_text(f"{text}# nilm-edge\n{redis_settings(durability)}")
     units = etc / "systemd/system"
     (units / "nilm@.service").write_text(_SERVICE)
+    (units / "influxdb.service.d").mkdir(exist_ok=True)
+    (units / "influxdb.service.d/nilm-edge.conf").write_text(_MEND_INFLUX)
+    # a shard's file each minute instead of each week or so, so that cuts fall into its making as well
+    (etc / "default/influxdb").write_text("INFLUXDB_DATA_CACHE_SNAPSHOT_MEMORY_SIZE=128k\n")
     (units / "nilm-backfill.service").write_text(_BACKFILL)
     (units / "nilm-backfill.timer").write_text(_BACKFILL_TIMER)
     (units / "net.service").write_text(_NETWORK)
