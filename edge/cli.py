@@ -14,7 +14,7 @@ from edge import (
     cli_backup,
     cli_gaps,
     cli_history,
-    cli_influx,
+    cli_mend,
     cli_meters,
     cli_sync,
     cli_users,
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_history.add(commands, _command, _load)
     cli_gaps.add(commands, _command, _load)
     cli_backup.add(commands, _command, _load)
-    cli_influx.add(commands)
+    cli_mend.add(commands)
     cli_meters.add(commands, _command, _load)
     cli_sync.add(commands, _command, _load)
     cli_announce.add(commands, _command, _load)

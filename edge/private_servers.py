@@ -4,8 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
+from edge.adapters import influx_files, redis_files
 from edge.adapters.files import renames_last
-from edge.adapters.influx_files import mend, remove_indexes
 from edge.adapters.processes import Child
 from edge.durability import mosquitto_settings, redis_settings
 from edge.errors import NilmError
@@ -69,6 +69,7 @@ log_type notice
 def _redis(config: Config, program: str, data_dir: Path) -> Child:
     port = int(config.redis.url.rsplit(":", 1)[1].split("/")[0])
     home = _folder(data_dir / "redis")
+    redis_files.mend(home)
     settings = f"""\
 bind 127.0.0.1
 port {port}
@@ -83,8 +84,10 @@ loglevel warning
 def _influxd(port: int, program: str, data_dir: Path) -> Child:
     home = _folder(data_dir / "influxdb")
     data = _folder(home / "data")
-    mend(data)
-    remove_indexes(data)  # earlier versions had `tsi1`; InfluxDB deletes nothing in a database that has both kinds
+    influx_files.mend(data)
+    influx_files.remove_indexes(
+        data
+    )  # earlier versions had `tsi1`; InfluxDB deletes nothing in a database that has both kinds
     settings = f"""\
 reporting-disabled = true
 bind-address = "127.0.0.1:0"

@@ -103,11 +103,11 @@ def test_what_has_its_start_is_left_alone(cut: Callable[[str], Cut], capsys: pyt
     before = {file: (file.stat().st_mtime_ns, file.stat().st_ino) for file in one.data.rglob("*")}
     assert mend(one.data) == []
     assert {file: (file.stat().st_mtime_ns, file.stat().st_ino) for file in one.data.rglob("*")} == before
-    assert main(["mend-influx", str(one.data)]) == 0
+    assert main(["mend", "influxdb", str(one.data)]) == 0
     assert "nothing to mend" in capsys.readouterr().out
 
 
-def test_the_command_says_what_it_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_what_it_mended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     segment, good = tmp_path / "nilm/_series/00/0000", tmp_path / "nilm/_series/01/0000"
     broken, whole = tmp_path / "other/autogen/1/index", tmp_path / "other/autogen/2/index"
     for file, content in (
@@ -119,10 +119,10 @@ def test_the_command_says_what_it_removed(tmp_path: Path, capsys: pytest.Capture
     ):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-    assert main(["mend-influx", "--json", str(tmp_path)]) == 0
-    assert json.loads(capsys.readouterr().out) == {"removed": [str(segment), str(broken)]}
+    assert main(["mend", "influxdb", "--json", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"mended": [str(segment), str(broken)]}
     assert not segment.exists()
     assert good.exists()
     assert whole.exists()
-    assert main(["mend-influx", str(tmp_path / "nowhere")]) == 1
+    assert main(["mend", "influxdb", str(tmp_path / "nowhere")]) == 1
     assert f"cannot mend {tmp_path / 'nowhere'}" in capsys.readouterr().err

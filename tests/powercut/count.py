@@ -31,7 +31,7 @@ class Count:
     doubled: int
     altered: int
     invented: int
-    """In InfluxDB, and never sent."""
+    """In InfluxDB as measured, and never sent. Held seconds follow the meter's last one and are marked as such."""
     unpredicted: list[int]
     """In InfluxDB without exactly one prediction for each appliance."""
 
@@ -61,7 +61,7 @@ def count(log: Mapping[int, Reading], found: Stored, cuts_s: Sequence[float]) ->
         worst_loss_s=max((_until_cut_s(acknowledged[at_s], cuts_s) for at_s in missing), default=0.0),
         doubled=sum(times.values()) - len(times) + sum(sum(one.values()) - len(one) for one in predicted),
         altered=sum(at_ms // 1000 in log and log[at_ms // 1000].power_w != power_w for at_ms, power_w in measured),
-        invented=sum(at_ms % 1000 != 0 or at_ms // 1000 not in log for at_ms in times),
+        invented=sum(at_ms % 1000 != 0 or at_ms // 1000 not in log for at_ms, _ in measured),
         unpredicted=_unpredicted(times, predicted),
     )
 

@@ -135,7 +135,11 @@ WantedBy=multi-user.target
 """
 _MEND_INFLUX = f"""\
 [Service]
-ExecStartPre=-{HOME}/.venv/bin/nilm-edge mend-influx /var/lib/influxdb/data
+ExecStartPre=-{HOME}/.venv/bin/nilm-edge mend influxdb
+"""
+_MEND_REDIS = f"""\
+[Service]
+ExecStartPre=-+{HOME}/.venv/bin/nilm-edge mend redis
 """
 _BACKFILL = f"""\
 [Unit]
@@ -221,8 +225,9 @@ def _configure(system: Path, durability: str) -> None:
     shipped.write_text(f"{text}# nilm-edge\n{redis_settings(durability)}")
     units = etc / "systemd/system"
     (units / "nilm@.service").write_text(_SERVICE)
-    (units / "influxdb.service.d").mkdir(exist_ok=True)
-    (units / "influxdb.service.d/nilm-edge.conf").write_text(_MEND_INFLUX)
+    for server, mend in (("influxdb", _MEND_INFLUX), ("redis-server", _MEND_REDIS)):
+        (units / f"{server}.service.d").mkdir(exist_ok=True)
+        (units / f"{server}.service.d/nilm-edge.conf").write_text(mend)
     # a shard's file each minute instead of each week or so, so that cuts fall into its making as well
     (etc / "default/influxdb").write_text("INFLUXDB_DATA_CACHE_SNAPSHOT_MEMORY_SIZE=128k\n")
     (units / "nilm-backfill.service").write_text(_BACKFILL)

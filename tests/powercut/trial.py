@@ -16,7 +16,7 @@ from edge.errors import Unavailable
 from edge.settings import Influx as InfluxSettings
 from tests.powercut.count import BUILDING, Count, Stored, count, stored
 from tests.powercut.disk import Disk
-from tests.powercut.meter import QueueingMeter
+from tests.powercut.meter import QueueingMeter, Reading
 from tests.powercut.root import BUILD, METER, make_image
 from tests.powercut.vm import VirtualMachine
 
@@ -58,6 +58,7 @@ class Trial:
         self._meter = QueueingMeter(self._machine.port["mqtt"], METER.topic)
         url = f"http://127.0.0.1:{self._machine.port['influx']}"
         self._influx = Influx.connect(replace(InfluxSettings(), url=url, timeout_s=20.0))
+        self._first_s = 0
         self.outcome = Outcome()
 
     def __enter__(self) -> "Trial":
@@ -81,6 +82,8 @@ class Trial:
         """
         enough = threading.Event()
         signal.signal(signal.SIGUSR1, lambda _number, _frame: enough.set())
+        self._wait_until_live()
+        self._first_s = min(at_ms for at_ms, _, _ in stored(self._influx).mains) // 1000
         for number in range(1, cuts + 1):
             if enough.is_set():
                 break
@@ -136,7 +139,7 @@ class Trial:
     def _count_at_rest(self) -> Count:
         """Once the meter's queue is empty and nothing comes any more; late seconds get predictions by a backfill."""
         found = self._at_rest()
-        first = count(self._meter.log(), found, self.outcome.cuts_s)
+        first = count(self._log(), found, self.outcome.cuts_s)
         if not first.unpredicted:
             return first
         _say(f"{len(first.unpredicted)} late seconds have no predictions yet: booting with the backfill's timer")
@@ -145,11 +148,15 @@ class Trial:
         while True:
             time.sleep(5)
             try:
-                second = count(self._meter.log(), stored(self._influx), self.outcome.cuts_s)
+                second = count(self._log(), stored(self._influx), self.outcome.cuts_s)
             except Unavailable:
                 continue
             if not second.unpredicted or time.monotonic() > end_s:
                 return replace(second, missing=first.missing, worst_loss_s=first.worst_loss_s)
+
+    def _log(self) -> dict[int, Reading]:
+        """From when nilm-ingest first asked the broker for it: what comes before that no broker keeps."""
+        return {at_s: reading for at_s, reading in self._meter.log().items() if at_s >= self._first_s}
 
     def _at_rest(self) -> Stored:
         end_s = time.monotonic() + _SETTLED_S
