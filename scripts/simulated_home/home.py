@@ -36,6 +36,18 @@ OWNED = {
 }
 """Each appliance's share of homes that have it; the order is the order of columns everywhere."""
 
+OWNED_AT_120_V = {
+    "HeatPump": 0.08,
+    "Dryer": 0.75,
+    "RangeHood": 0.4,
+    "EVCharger": 0.08,
+    "EVSocket": 0.08,
+    "RainwaterPump": 0.1,
+    "Microwave": 0.95,
+    "Kettle": 0.2,
+}
+"""Where 120 V homes are otherwise."""
+
 
 @dataclass(frozen=True)
 class Home:
@@ -70,7 +82,8 @@ def simulate(
     length_s = round(days * DAY_S)
     house = Household(seed, midnight.date(), -(-(skipped_s + length_s) // DAY_S))
     dice = Dice(seed, "home")
-    owned = frozenset(name for name, share in OWNED.items() if dice.chance(share) or all_appliances)
+    shares = OWNED | OWNED_AT_120_V if house.small_supply else OWNED
+    owned = frozenset(name for name, share in shares.items() if dice.chance(share) or all_appliances)
     mains_scale = dice.between(1.0, 1.6) if dice.chance(0.35) and vary_scale else 1.0
     loads = _appliances(house)
     rest = background(house)
