@@ -24,6 +24,7 @@ class Decoder:
         self._scale_w = np.array([a.power_scale_w for a in appliances])
         self._gain = np.array([a.interval_gain for a in appliances])
         self._tail = np.array([a.interval_tail for a in appliances])
+        self._standby_w = np.array([a.standby_w for a in appliances])
 
     def p_on(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
         """The calibrated probability of on, (n, appliance), of outputs (n, HEADS * appliance)."""
@@ -32,7 +33,7 @@ class Decoder:
         return p_on
 
     def values(self, y: NDArray[np.float32], p_on: NDArray[np.float32], on: NDArray[np.bool_]) -> NDArray[np.void]:
-        """COLUMN (n, appliance) before the sum is looked at: power is 0 W while off, `warmup` is left False.
+        """COLUMN (n, appliance) before the sum is looked at: stand-by power while off, `warmup` left False.
 
         The interval is that of a mixture: 0 W with probability 1 - p_on, else the power head's own.
         """
@@ -42,7 +43,7 @@ class Decoder:
         high_w = power_w + np.maximum(heads[:, 3], 0) * self._scale_w * self._gain
         values = np.zeros(p_on.shape, COLUMN)
         values["on"], values["p_on"] = on, p_on
-        values["power_w"] = np.where(on, power_w, 0)
+        values["power_w"] = np.where(on, power_w, self._standby_w)
         values["low_w"] = np.where(on & (p_on > 1 - self._tail), np.maximum(low_w, 0), 0)
         values["high_w"] = np.where(on | (p_on > self._tail), high_w, 0)
         return values

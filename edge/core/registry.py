@@ -53,6 +53,7 @@ class Appliance:
 
     p_on = sigmoid(p_gain * logit + p_offset) (Platt 1999); the power heads count in `power_scale_w`; the interval's
     half-widths are stretched by `interval_gain` (split conformal) and end at 0 W where p_on leaves `interval_tail`.
+    While off it is said to draw `standby_w`, which nobody can see in the mains: the median of where it was fitted.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Appliance:
     min_off_s: int
     interval_gain: float
     interval_tail: float
+    standby_w: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,7 @@ def _appliance(entry: object, at: str) -> Appliance:
     at = f"{at}: {name}"
     return Appliance(
         name,
-        _number(given["on_threshold_w"], f"{at}.on_threshold_w", 0, 1e6),
+        on_threshold_w := _number(given["on_threshold_w"], f"{at}.on_threshold_w", 0, 1e6),
         _number(given["power_scale_w"], f"{at}.power_scale_w", 1e-3, 1e6),
         _number(given["p_gain"], f"{at}.p_gain", 1e-6, 1e3),
         _number(given["p_offset"], f"{at}.p_offset", -1e3, 1e3),
@@ -216,6 +218,7 @@ def _appliance(entry: object, at: str) -> Appliance:
         _integer(given["min_off_s"], f"{at}.min_off_s", 0, WINDOW_S - 1),
         _number(given["interval_gain"], f"{at}.interval_gain", 0, 1e3),
         _number(given["interval_tail"], f"{at}.interval_tail", 0, 0.5),
+        _number(given["standby_w"], f"{at}.standby_w", 0, on_threshold_w),
     )
 
 

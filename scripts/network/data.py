@@ -13,11 +13,12 @@ from network.recipe import TARGETS, Target, preprocessing
 
 FIRST_DAY = date(2024, 1, 1)
 DAY_S = 86_400
-OWN_DAYS = 90
+OWN_DAYS = 334
 """Days of the shipped home, after those of its file, that are in the pool: same machines and people, other days."""
-CALIBRATION_DAYS, CALIBRATION_WEEKS_EARLIER = 40, 6
-"""Days of it to fit constants on: in the season of its file, and none of its seconds either."""
-ALL_APPLIANCES = 0.4
+CALIBRATION_DAYS, INTERVAL_DAYS = 40, 80
+"""Days after these to fit constants on, a year after the file's and so of its season, as how often an appliance is on
+is in its probability; and days after those for the intervals, as 40 hold few charges and meals."""
+ALL_APPLIANCES = 0.15
 """Share of training homes that have every appliance."""
 SLOW_METERS, SLOWEST_S = 0.25, 10.0
 """Share of training homes whose meter reports seldom: each value is repeated until the next."""
@@ -40,12 +41,17 @@ def record(
     return Recording(home.mains_w, np.stack([home.appliances[t.name] for t in targets], axis=1))
 
 
-def own_days(days: int, *, weeks_earlier: int = 0) -> list[Recording]:
-    """Days of the shipped home that follow those of its file, a recording each."""
-    home = later_days(days, weeks_earlier=weeks_earlier)
-    mains_w, watts = home.mains_w, np.stack([home.appliances[t.name] for t in TARGETS], axis=1)
-    at = range(0, len(mains_w), DAY_S)
-    return [Recording(mains_w[a : a + DAY_S], watts[a : a + DAY_S]) for a in at]
+def own(first: int, days: int) -> Recording:
+    """Days of the shipped home, from the `first` after those of its file on."""
+    home = later_days(first, days)
+    return Recording(home.mains_w, np.stack([home.appliances[t.name] for t in TARGETS], axis=1))
+
+
+def own_days(first: int, days: int) -> list[Recording]:
+    """`own`, a recording a day."""
+    home = own(first, days)
+    at = range(0, len(home.mains_w), DAY_S)
+    return [Recording(home.mains_w[a : a + DAY_S], home.appliances_w[a : a + DAY_S]) for a in at]
 
 
 def slowed(mains_w: NDArray[np.float32], interval_s: float) -> NDArray[np.float32]:

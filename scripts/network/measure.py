@@ -15,14 +15,16 @@ from edge.core.physics import Decoder
 from edge.core.registry import Appliance
 from network.data import Recording
 
-LEVELS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
-OFF_SHARE = 0.75
-"""The off level is that share of the on level."""
+LEVELS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+OFF_SHARES = (0.3, 0.75, 0.5, 0.15, 0.08)
+"""The off level is one of these shares of the on level: a low one bridges a moment's doubt."""
+STANDBY_SHARE = 0.1
 COVERAGE = 0.9
+PART_S = 1 << 15
 TAILS = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 """The first of these interval tails with which some width covers enough is taken."""
 WIDEST, HALVINGS = 100.0, 14
-NEWTON_STEPS = 25
+NEWTON_STEPS, CONVERGED = 25, 1e-7
 
 
 def score(model: OnnxModel, home: Recording) -> list[Score]:
@@ -35,32 +37,74 @@ def score(model: OnnxModel, home: Recording) -> list[Score]:
     return tally.scores()
 
 
-def fit(model: OnnxModel, homes: Sequence[Recording]) -> tuple[Appliance, ...]:
-    """The appliances with p_on calibrated (Platt), on levels of best F1, and intervals that cover (split conformal)."""
-    encoder = Encoder(model.spec.preprocessing)
-    outputs = [model.window(encoder.encode_series(home.mains_w)) for home in homes]
-    fitted = []
-    for n, appliance in enumerate(model.spec.appliances):
-        truth_w = [home.appliances_w[:, n] for home in homes]
-        heads = [y[:, n :: len(model.spec.appliances)] for y in outputs]
-        fitted.append(_fit(appliance, heads, truth_w))
-    return tuple(fitted)
+def fit(
+    model: OnnxModel,
+    known: Sequence[Recording],
+    more: Sequence[Recording] = (),
+    unknown: Sequence[Recording] = (),
+) -> tuple[Appliance, ...]:
+    """The appliances with their constants fitted to homes that the network knows and to homes that it does not.
+
+    p_on is calibrated in known homes (Platt); the on and off levels are those of the best mean F1 of known and unknown
+    homes, so that they serve both; intervals are to cover in known homes and `more` days of them (split conformal: it
+    takes many runs, and no season), and stand-by is theirs.
+    """
+    count = len(model.spec.appliances)
+    kinds = [homes for homes in (known, more, unknown) if homes]
+    outputs = [np.concatenate([_outputs(model, home.mains_w) for home in homes]) for homes in kinds]
+    watts = [np.concatenate([h.appliances_w for h in homes]) for homes in kinds]
+    widened_on = 2 if more else 1
+    return tuple(
+        _fit(appliance, [y[:, n::count] for y in outputs], [w[:, n] for w in watts], widened_on)
+        for n, appliance in enumerate(model.spec.appliances)
+    )
 
 
-def _fit(appliance: Appliance, heads: list[NDArray[np.float32]], truth_w: list[NDArray[np.float32]]) -> Appliance:
-    logit = np.concatenate([y[:, 0] for y in heads]).astype(np.float64)
-    all_w = np.concatenate(truth_w)
-    true = all_w >= appliance.on_threshold_w
-    gain, offset = _platt(logit, true)
-    calibrated = replace(appliance, p_gain=gain, p_offset=offset)
-    choices = []
-    for level in LEVELS:
-        choice = replace(calibrated, on_level=level, off_level=round(level * OFF_SHARE, 3))
-        on = np.concatenate([_on(choice, y) for y in heads])
-        choices.append((rates_of(on, true)[0], choice, on))
-    _, best, on = max(choices, key=lambda c: c[0])
-    either = on | true
-    return _widened(best, np.concatenate(heads)[either], on[either], all_w[either])
+def _outputs(model: OnnxModel, mains_w: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the window graph says of a home, in parts that each begin with the history that the model wants."""
+    x, history_s = Encoder(model.spec.preprocessing).encode_series(mains_w), model.spec.history_s
+    parts = []
+    for at in range(0, len(x), PART_S):
+        begin = max(at - history_s, 0)
+        parts.append(model.window(x[begin : at + PART_S])[at - begin :])
+    return np.concatenate(parts)
+
+
+def _fit(
+    appliance: Appliance, heads: list[NDArray[np.float32]], true_w: list[NDArray[np.float32]], widened_on: int
+) -> Appliance:
+    """Heads (t, HEADS) and truth (t,), an array for each kind of home; the first `widened_on` are known homes."""
+    true = [w >= appliance.on_threshold_w for w in true_w]
+    gain, offset = _platt(heads[0][:, 0].astype(np.float64), true[0])
+    known_w, known = np.concatenate(true_w[:widened_on]), np.concatenate(true[:widened_on])
+    calibrated = replace(appliance, p_gain=gain, p_offset=offset, standby_w=_standby_w(known_w, known))
+    p_on = [_p_on(calibrated, y) for y in heads]
+    searched = [0, *range(widened_on, len(heads))]
+    best = _switched(calibrated, [p_on[n] for n in searched], [true[n] for n in searched])
+    on = np.concatenate([_on(best, p) for p in p_on[:widened_on]])
+    either = on | known
+    return _widened(best, np.concatenate(heads[:widened_on])[either], on[either], known_w[either])
+
+
+def _standby_w(true_w: NDArray[np.float32], true: NDArray[np.bool_]) -> float:
+    """The median while off where that is much of what the appliance draws in all, else 0: few watts say little."""
+    median_w = float(np.median(true_w[~true])) if not true.all() else 0.0
+    return round(median_w, 1) if median_w > STANDBY_SHARE * true_w.mean() else 0.0
+
+
+def _switched(appliance: Appliance, p_on: list[NDArray[np.float32]], true: list[NDArray[np.bool_]]) -> Appliance:
+    """The appliance with the on and off levels of the best mean F1, searched one after the other."""
+
+    def mean_f1(choice: Appliance) -> float:
+        f1 = [rates_of(_on(choice, p), truth)[0] for p, truth in zip(p_on, true, strict=True) if truth.any()]
+        return float(np.mean(f1)) if f1 else 0.0
+
+    def at(level: float, share: float) -> Appliance:
+        return replace(appliance, on_level=level, off_level=round(level * share, 3))
+
+    level = max(LEVELS, key=lambda v: mean_f1(at(v, OFF_SHARES[0])))
+    share = max(OFF_SHARES, key=lambda v: mean_f1(at(level, v)))
+    return max((at(v, share) for v in LEVELS), key=mean_f1)
 
 
 def _widened(
@@ -88,11 +132,12 @@ def _covered(
     return float(inside.mean()) if len(inside) else 1.0
 
 
-def _on(appliance: Appliance, heads: NDArray[np.float32]) -> NDArray[np.bool_]:
-    y = np.zeros((len(heads), 4), np.float32)
-    y[:] = heads
-    p_on = Decoder([appliance]).p_on(y)
-    at_ms = np.arange(len(heads), dtype=np.int64) * 1000
+def _p_on(appliance: Appliance, heads: NDArray[np.float32]) -> NDArray[np.float32]:
+    return Decoder([appliance]).p_on(heads)
+
+
+def _on(appliance: Appliance, p_on: NDArray[np.float32]) -> NDArray[np.bool_]:
+    at_ms = np.arange(len(p_on), dtype=np.int64) * 1000
     on, _ = sweep(Rule.of([appliance]), State.fresh(1, 1), p_on, at_ms)
     return on[:, 0]
 
@@ -105,5 +150,8 @@ def _platt(logit: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[float, 
         p = 1 / (1 + np.exp(-np.clip(features @ solution, -60, 60)))
         gradient = features.T @ (p - true)
         curvature = (features * (p * (1 - p))[:, None]).T @ features + 1e-3 * np.eye(2)
-        solution = solution - np.clip(np.linalg.solve(curvature, gradient), -1, 1)
+        step = np.clip(np.linalg.solve(curvature, gradient), -1, 1)
+        solution = solution - step
+        if np.abs(step).max() < CONVERGED:
+            break
     return float(np.clip(solution[0], 0.05, 10)), float(solution[1])

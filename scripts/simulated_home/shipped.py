@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +22,14 @@ ROW_GROUP_ROWS = 3600
 
 
 def shipped(days: float = SHIPPED_DAYS) -> Home:
-    """The home of simulation_data.parquet; its seed is under FIRST_TRAINING_SEED, so it is never trained on."""
+    """The home of simulation_data.parquet; it is never trained on, other days of the home are."""
     return simulate(SHIPPED_SEED, days, SHIPPED_START, all_appliances=True)
 
 
-def later_days(days: int, *, weeks_earlier: int = 0) -> Home:
-    """The shipped home on the days after its file's: the same machines and people, none of the file's seconds.
-
-    `weeks_earlier` moves these days in the calendar, into another season.
-    """
-    start = SHIPPED_START - timedelta(weeks=weeks_earlier)
-    home = simulate(SHIPPED_SEED, SHIPPED_DAYS + days, start, all_appliances=True)
-    after = slice(SHIPPED_DAYS * DAY_S, None)
+def later_days(first: int, days: int) -> Home:
+    """The shipped home on `days` days, the `first` after those of its file: same machines and people, other seconds."""
+    home = simulate(SHIPPED_SEED, SHIPPED_DAYS + first + days, SHIPPED_START, all_appliances=True)
+    after = slice((SHIPPED_DAYS + first) * DAY_S, None)
     appliances = {name: power_w[after].copy() for name, power_w in home.appliances.items()}
     return replace(
         home,

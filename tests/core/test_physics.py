@@ -19,8 +19,8 @@ def _values(rows: list[tuple[float, float, float]]) -> np.ndarray:
     return values
 
 
-def _appliance(name: str) -> Appliance:
-    return Appliance(name, 10.0, 1000.0, 2.0, -1.0, 0.5, 0.4, 0, 0, 1.5, 0.05)
+def _appliance(name: str, standby_w: float = 0.0) -> Appliance:
+    return Appliance(name, 10.0, 1000.0, 2.0, -1.0, 0.5, 0.4, 0, 0, 1.5, 0.05, standby_w)
 
 
 @given(ROWS, MAINS)
@@ -70,6 +70,17 @@ def test_outputs_become_calibrated_numbers() -> None:
     assert values["power_w"].tolist() == [2000.0, 0.0]
     assert np.allclose(values["low_w"], [1850.0, 0.0])
     assert np.allclose(values["high_w"], [2300.0, 0.0])
+
+
+def test_while_off_an_appliance_draws_its_standby_where_the_mains_have_room() -> None:
+    decoder = Decoder([_appliance("RainwaterPump", standby_w=3.5)])
+    y = np.array([[-9.0, 2.0, 0.1, 0.2]] * 3, np.float32)
+    values = decoder.values(y, decoder.p_on(y), np.zeros((3, 1), np.bool_))
+    other_w = constrain(values, np.array([100.0, 2.0, -50.0]))
+    assert values["power_w"][:, 0].tolist() == [3.5, 2.0, 0.0]
+    assert values["high_w"][:, 0].tolist() == [3.5, 2.0, 0.0]
+    assert not values["low_w"].any()
+    assert other_w.tolist() == [96.5, 0.0, -50.0]
 
 
 @given(st.lists(st.floats(-(2.0**60), 2.0**60, width=32), min_size=HEADS, max_size=HEADS), st.booleans())

@@ -28,7 +28,7 @@ def pool() -> HomePool:
 
 
 def test_the_shipped_home_is_trained_on_only_after_its_file_ends() -> None:
-    later = later_days(1)
+    later = later_days(0, 1)
     longer = simulate(SHIPPED_SEED, SHIPPED_DAYS + 1, SHIPPED_START, all_appliances=True)
     assert later.time[0] == longer.time[0] + SHIPPED_DAYS * 86_400_000
     assert len(later.mains_w) == 86_400
