@@ -243,6 +243,20 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Tariff:
+    """What electricity costs, for the costs beside the kWh; without a price there are none."""
+
+    currency: str = setting("EUR", "Currency of the prices, as three letters.")
+    price_kwh: float = setting(0.0, "Price of a kWh.", low=0, high=1000)
+    times: str = setting(
+        "",
+        "Other prices at times of the week, such as mon-fri 07:00-22:00 = 0.32, sat-sun 11:00-17:00 = 0.21; the first "
+        "that fits counts. In the time zone of [history].",
+    )
+    export_price_kwh: float = setting(0.0, "What a kWh that is given back earns.", low=0, high=1000)
+
+
+@dataclass(frozen=True, slots=True)
 class Simulator:
     """The simulated meter."""
 
@@ -296,6 +310,7 @@ class Config:
     backfill: Backfill = field(default_factory=Backfill)
     gateway: Gateway = field(default_factory=Gateway)
     history: History = field(default_factory=History)
+    tariff: Tariff = field(default_factory=Tariff)
     homeassistant: HomeAssistant = field(default_factory=HomeAssistant)
     simulator: Simulator = field(default_factory=Simulator)
     meters: tuple[Meter, ...] = (Meter(),)

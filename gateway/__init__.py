@@ -11,6 +11,7 @@ from gateway import (
     analytics,
     asks,
     assets,
+    energy,
     export,
     gaps,
     health,
@@ -42,9 +43,10 @@ def create_app(config: Config, streams: Streams, influx: Influx, hub: Hub | None
     settings = config.gateway
     guard = RedisGuard(config.redis.url, REDIS_TIMEOUT_S)
     counts = limits.Counts(guard)
+    energy.tariff_of(config)  # a tariff that cannot be read is said now
     app = Flask("gateway", static_folder=None)
     install(app, Parts(config, streams, influx, hub, make_callers(config, guard)))
-    for group in (health, models, analytics, export, gaps, live, sign_in, openapi, assets):
+    for group in (health, models, analytics, energy, export, gaps, live, sign_in, openapi, assets):
         app.register_blueprint(group.pages)
     # each request passes these in this order
     proxies.install(app, settings.trusted_proxies)

@@ -1,12 +1,15 @@
 """What a call to /analytics asks for, checked: a Problem names the parameter that is missing or wrong."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from edge.core.sample import check_building
 from edge.core.wanted import FORMATS, RESOLUTIONS, TABLES
 from edge.core.wanted import Wanted as Export
 from edge.errors import BadReading
+from edge.periods import STEPS
 from gateway.problems import Problem, bad
 from gateway.times import parse_time
 
@@ -18,6 +21,11 @@ MAX_PREDICTIONS = 10_800
 
 MAX_EXPORT_S = {"1s": 31 * 86_400, "1m": 366 * 86_400, "15m": 3660 * 86_400, "1h": 3660 * 86_400}
 """How much one export may span; the whole history leaves month by month, or by the command."""
+
+MAX_DAYS = 1100
+"""Of /analytics/energy and heatmap: three years."""
+_DEFAULT_DAYS = {"day": 7, "week": 56, "month": 365}
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 Query = Mapping[str, Sequence[str]]
 
@@ -39,6 +47,24 @@ class Wanted:
     which: int | Span
     appliance: str | None = None
     columns: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """One building's days, from `start` until before `end`."""
+
+    building: str
+    start: date
+    end: date
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """Days in steps of `step`; of one appliance alone, where one is named."""
+
+    dates: Dates
+    step: str
+    appliance: str | None
 
 
 def wanted_readings(query: Query) -> Wanted:
@@ -64,6 +90,17 @@ def wanted_export(query: Query) -> tuple[Export, str]:
         most = _span_text(MAX_EXPORT_S[resolution])
         raise bad("end", f"at {resolution}, start to end is at most {most}; ask several times, or more coarsely.")
     return Export(building, table, resolution, start_ms, end_ms), form
+
+
+def wanted_energy(query: Query, today: date) -> Energy:
+    """What /analytics/energy is asked for."""
+    step = _one_of(query, "step", STEPS)
+    return Energy(_dates(query, today, _DEFAULT_DAYS[step]), step, _optional(query, "appliance_id"))
+
+
+def wanted_heatmap(query: Query, today: date) -> tuple[Dates, str | None]:
+    """What /analytics/heatmap is asked for: of when, and of which appliance."""
+    return _dates(query, today, _DEFAULT_DAYS["week"]), _optional(query, "appliance_id")
 
 
 def building_of(query: Query) -> str:
@@ -139,6 +176,30 @@ def _time(query: Query, name: str) -> int:
         return parse_time(_required(query, name))
     except ValueError as error:
         raise bad(name, f"{name} {error}.") from None
+
+
+def _dates(query: Query, today: date, default_days: int) -> Dates:
+    building = building_of(query)
+    end = _date(query, "end") or today + timedelta(days=1)
+    start = _date(query, "start") or end - timedelta(days=default_days)
+    if start >= end:
+        raise bad("end", "end must be later than start.")
+    if (end - start).days > MAX_DAYS:
+        raise bad("end", f"start to end is at most {MAX_DAYS} days.")
+    return Dates(building, start, end)
+
+
+def _date(query: Query, name: str) -> date | None:
+    text = _optional(query, name)
+    if text is None:
+        return None
+    try:
+        day = date.fromisoformat(text) if _DATE.fullmatch(text) else date.min
+    except ValueError:
+        day = date.min
+    if not 1971 <= day.year <= 2261:
+        raise bad(name, f"{name} is a date such as 2026-11-21.")
+    return day
 
 
 def _building(name: str) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from edge.core.wanted import FORMATS, RESOLUTIONS, TABLES
+from edge.periods import STEPS
 from gateway.asks import Parameter
 from gateway.parameters import LAST_S, RESOLUTIONS_S
 
@@ -34,6 +35,7 @@ NUMBER: Schema = {"type": "number"}
 WHOLE: Schema = {"type": "integer"}
 YES_NO: Schema = {"type": "boolean"}
 TIME: Schema = {"type": "string", "format": "date-time"}
+DATE: Schema = {"type": "string", "format": "date"}
 FILE: Schema = {"type": "string", "format": "binary"}
 BUILDING: Schema = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"}
 
@@ -51,6 +53,31 @@ _PREDICTION_COLUMNS = obj(
 )
 READINGS = {"anyOf": [obj(building_id=TEXT, points=listed(_READING_POINT)), _READING_COLUMNS]}
 PREDICTIONS = {"anyOf": [obj(building_id=TEXT, points=listed(_PREDICTION_POINT)), _PREDICTION_COLUMNS]}
+
+_SAID = obj(cost=maybe(NUMBER), seconds=WHOLE)
+_PERIOD = obj(
+    mains=maybe(_SAID), appliances=by_name(obj(kwh=NUMBER, cost=maybe(NUMBER), on_s=WHOLE)), other=maybe(_SAID)
+)
+ENERGY = obj(
+    building_id=TEXT,
+    timezone=maybe(TEXT),
+    step=TEXT,
+    currency=TEXT,
+    periods=listed({"allOf": [obj(start=DATE, end=DATE), _PERIOD]}),
+    total=_PERIOD,
+)
+_WEEK = {**listed({**listed(maybe(NUMBER)), "minItems": 24, "maxItems": 24}), "minItems": 7, "maxItems": 7}
+HEATMAP = obj(
+    building_id=TEXT,
+    appliance_id=maybe(TEXT),
+    timezone=maybe(TEXT),
+    start=DATE,
+    end=DATE,
+    weekdays=listed(TEXT),
+    mean_w=_WEEK,
+    kwh=_WEEK,
+    seconds=_WEEK,
+)
 
 LIVE = obj(live=YES_NO, version=TEXT)
 READY = obj(ready=YES_NO, down=listed(TEXT), checks=by_name(obj(ok=YES_NO)))
@@ -90,6 +117,11 @@ UNTIL_END = Parameter("end", END.doc, TIME, required=True)
 RESOLUTION = Parameter("resolution", "With start and end: the step.", {"enum": list(RESOLUTIONS_S)})
 LAYOUT = Parameter("layout", "columns is made for charts.", {"enum": ["rows", "columns"]})
 APPLIANCE_ID = Parameter("appliance_id", "This appliance alone.", {"type": "string", "minLength": 1})
+SERIES = Parameter("appliance_id", "An appliance, or other; mains without it.", {"type": "string", "minLength": 1})
+_DAY: Schema = {"type": "string", "pattern": "^20[0-9]{2}-[0-9]{2}-[0-9]{2}$"}
+FIRST_DAY = Parameter("start", "From this day on; a week or so before end without it.", _DAY)
+UNTIL_DAY = Parameter("end", "Until before this day; until now without it.", _DAY)
+STEP = Parameter("step", "What a period is.", {"enum": list(STEPS)})
 TABLE = Parameter("table", "What a row is of.", {"enum": list(TABLES)})
 EXPORT_RESOLUTION = Parameter("resolution", "What a row spans.", {"enum": list(RESOLUTIONS)})
 FORMAT = Parameter("format", "The kind of file.", {"enum": list(FORMATS)})

@@ -10,7 +10,7 @@ from typing import Any, Self
 import duckdb
 
 from edge.adapters.snapshot_folder import SnapshotFolder
-from edge.core.manifest import KINDS, Day
+from edge.core.manifest import KINDS, MINUTES, Day
 from edge.errors import ConfigError, NilmError, Unavailable
 
 _COLUMNS = {
@@ -25,6 +25,7 @@ _QUARTER = "make_timestamptz(epoch_us(time) // 900000000 * 900000000)"
 _HOUR = "make_timestamptz(epoch_us(time) // 3600000000 * 3600000000)"
 _DAY = "date_trunc('day', time)"
 _STEPS = (("15m", "1m", _QUARTER), ("1h", "15m", _HOUR), ("1d", "15m", _DAY))
+_QUARTER_COLUMNS = {"mains_1m": ("''", "export_w", "0"), "appliance_1m": ("appliance", "0.0", "on_s")}
 _BATCH_ROWS = 10_000
 _READS = {"SELECT", "EXPLAIN"}
 
@@ -85,6 +86,38 @@ class Catalogue:
             finally:
                 catalogue._timer.cancel()
                 catalogue._timer.join()
+
+    @classmethod
+    @contextlib.contextmanager
+    def of_days(cls, folder: SnapshotFolder, days: Sequence[Day], limits: Limits) -> Iterator[Self]:
+        """The minutes that these manifests name and nothing else, locked in the same way; needs no catalogue."""
+        with duckdb.connect(config={"threads": str(limits.threads)}) as connection:
+            try:
+                for kind in MINUTES:
+                    connection.execute(f"CREATE VIEW {kind} AS SELECT * FROM {_source(folder, days, kind)}")  # noqa: S608
+            except duckdb.Error as error:
+                raise Unavailable(_first_line(error)) from error
+            _lock(connection, folder, limits, "UTC")
+            catalogue = cls(connection, limits)
+            catalogue._timer.start()
+            try:
+                yield catalogue
+            finally:
+                catalogue._timer.cancel()
+                catalogue._timer.join()
+
+    def quarters(self, kind: str, start_ms: int, end_ms: int) -> dict[str, Any]:
+        """Quarters of an hour of a kind's minutes as arrays: name, at_ms, ws, export_ws, seconds, on_s."""
+        name, export, on_s = _QUARTER_COLUMNS[kind]
+        query = (
+            f"SELECT {name} AS name, epoch_ms(time) // 900000 * 900000 AS at_ms, "  # noqa: S608 - our own names
+            f"sum(power_w * samples) AS ws, sum({export} * samples) AS export_ws, "
+            f"sum(samples)::BIGINT AS seconds, sum({on_s})::BIGINT AS on_s FROM {kind} "
+            f"WHERE epoch_ms(time) >= {int(start_ms)} AND epoch_ms(time) < {int(end_ms)} GROUP BY ALL ORDER BY ALL"
+        )
+        with self._limited():
+            found: dict[str, Any] = self._connection.sql(query).fetchnumpy()
+            return found
 
     def ask(self, sql: str) -> "Answer":
         """The answer to one SELECT; NilmError in one sentence where it is none, is wrong, or takes too much.
