@@ -5,7 +5,7 @@ command to go on from the checkpoint.
 
 examples:
   python scripts/train.py --minutes 1 --out build/train      # a quick look
-  python scripts/train.py --out build/train                  # what models/ ships, then scripts/quantize.py
+  python scripts/train.py --out build/train                  # a model like the shipped one, then scripts/quantize.py
   python scripts/train.py --protocol redd --data DIR --out build/redd
       # on REDD houses 1, 4, 5, tuned on 3; build/redd is a models folder for `nilm-edge evaluate --models`
 """
