@@ -38,6 +38,7 @@ class Retention:
         if self._settings.influx_days:
             cut_ms = _cut_ms(at_ms, self._settings.influx_days)
             said["deleted_from_influx"] = self._from_influx(building, cut_ms, closed_ms, at_ms)
+            self._stored.delete_asked(building, cut_ms)
         tiers = self._settings.second_days or self._settings.minute_days
         for day in list(self._folder.days(building)) if tiers else []:
             if self._settings.minute_days and day.end_ms <= _cut_ms(at_ms, self._settings.minute_days):

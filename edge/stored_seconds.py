@@ -63,6 +63,13 @@ class StoredSeconds:
             query = f"DELETE FROM {kind} {_WHERE}"  # noqa: S608 - constants
             self._influx.query(self._bucket[kind], query, _bound(building, start_ms, end_ms))
 
+    def delete_asked(self, building: str, end_ms: int) -> None:
+        """Delete what /infer was asked about times before `end_ms`, where there is any."""
+        where, bound = "WHERE building = $building AND time < $end", _bound(building, 0, end_ms)
+        bucket = self._bucket["appliance"]
+        if self._influx.query(bucket, f"SELECT power_w FROM inference {where} LIMIT 1", bound):  # noqa: S608
+            self._influx.query(bucket, f"DELETE FROM inference {where}", bound)  # noqa: S608
+
 
 def hours_of(start_ms: int, end_ms: int) -> range:
     """The first milliseconds of the hours from `start_ms` until before `end_ms`."""

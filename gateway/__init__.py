@@ -6,6 +6,7 @@ from edge.adapters.influx import Influx
 from edge.adapters.redis_guard import RedisGuard
 from edge.adapters.streams import Streams
 from edge.settings import Config
+from edge.window_models import WindowModels
 from gateway import (
     access,
     analytics,
@@ -16,6 +17,7 @@ from gateway import (
     gaps,
     health,
     hosts,
+    infer,
     limits,
     live,
     models,
@@ -45,8 +47,8 @@ def create_app(config: Config, streams: Streams, influx: Influx, hub: Hub | None
     counts = limits.Counts(guard)
     energy.tariff_of(config)  # a tariff that cannot be read is said now
     app = Flask("gateway", static_folder=None)
-    install(app, Parts(config, streams, influx, hub, make_callers(config, guard)))
-    for group in (health, models, analytics, energy, export, gaps, live, sign_in, openapi, assets):
+    install(app, Parts(config, streams, influx, hub, make_callers(config, guard), guard, WindowModels(config)))
+    for group in (health, models, analytics, energy, export, gaps, infer, live, sign_in, openapi, assets):
         app.register_blueprint(group.pages)
     # each request passes these in this order
     proxies.install(app, settings.trusted_proxies)

@@ -39,6 +39,7 @@ class Of(Enum):
     NOTHING = "of no building"
     BUILDING = "of the whole building that building_id names"
     APPLIANCE = "of appliances of it: the view leaves out those that the caller may not see"
+    NAMED = "of the appliance that the body names: the view asks may_name"
     GRANTED = "of the buildings that the caller may see: the view leaves out the others"
     ALL = "of every building: only for who sees them all"
 
@@ -112,6 +113,13 @@ def may_see(building: str, *, whole: bool = True) -> None:
     if appliances is None or (appliances and not whole):
         return
     raise Problem(403, "This building is not granted to you.", parameter="building_id")
+
+
+def may_name(building: str, appliance: str) -> None:
+    """Problem 403 unless that appliance is granted to the caller; the same whether there is such a one."""
+    granted = caller().appliances(building)
+    if granted is not None and appliance not in granted:
+        raise Problem(403, "This appliance is not granted to you.", parameter="building_id")
 
 
 def caller_or_none() -> Caller | None:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from edge.adapters.influx import Influx
+from edge.adapters.redis_guard import RedisGuard
 from edge.adapters.streams import Streams
 from edge.settings import Config
+from edge.window_models import WindowModels
 from gateway.callers import Callers
 from gateway.hub import Hub
 
@@ -22,6 +24,8 @@ class Parts:
     influx: Influx
     hub: Hub
     callers: Callers
+    guard: RedisGuard
+    models: WindowModels
 
     def buildings(self) -> list[str]:
         """The buildings that have a meter or ever had a sample, sorted."""

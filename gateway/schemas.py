@@ -103,6 +103,32 @@ LOGIN: Schema = {
     "description": 'Where gateway.auth = "jwt": token instead.',
 }
 
+WINDOW_S = (60, 3600)
+WINDOW_KW = 1000
+"""How many seconds a window of /infer has, and how much power either way."""
+INFER: Schema = {
+    **obj(
+        building_id=BUILDING,
+        appliance_id={"type": "string", "minLength": 1, "maxLength": 64},
+        window={
+            **listed({"type": "number", "minimum": -WINDOW_KW, "maximum": WINDOW_KW}),
+            "minItems": WINDOW_S[0],
+            "maxItems": WINDOW_S[1],
+        },
+        timestamp=TIME,
+    ),
+    "additionalProperties": False,
+}
+INFERRED = obj(
+    predicted_kw=NUMBER, confidence=NUMBER, warmup=YES_NO, model_version=TEXT, request_id=TEXT, persisted=YES_NO
+)
+IDEMPOTENCY_KEY = Parameter(
+    "Idempotency-Key",
+    "The same key and body within 24 h: the same answer, stored once.",
+    {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
+    place="header",
+)
+
 BUILDING_ID = Parameter("building_id", "Which building.", BUILDING, required=True)
 SOME_BUILDING_ID = Parameter("building_id", "This building alone.", BUILDING)
 LAST = Parameter(

@@ -55,12 +55,12 @@ class Influx:
             for database in sorted({self._settings.bucket_raw, self._settings.bucket_pred}):
                 self._check(self._request("POST", "/query", {"q": f"CREATE DATABASE {quoted(database)}"}))
 
-    def write(self, bucket: str, lines: str) -> None:
-        """Store line protocol with times in seconds."""
+    def write(self, bucket: str, lines: str, precision: str = "s") -> None:
+        """Store line protocol with times in seconds, or in nanoseconds (`ns`)."""
         if self._choose_api() == "2":
-            self._write_with_api_2(bucket, lines)
+            self._write_with_api_2(bucket, lines, precision)
         else:
-            path = f"/write?{urlencode({'db': bucket, 'precision': 's'})}"
+            path = f"/write?{urlencode({'db': bucket, 'precision': precision})}"
             self._check(self._request("POST", path, body=lines.encode()))
 
     def is_older_api(self) -> bool:
@@ -100,7 +100,7 @@ class Influx:
             self._api = "1" if old else "2"
         return self._api
 
-    def _write_with_api_2(self, bucket: str, lines: str) -> None:
+    def _write_with_api_2(self, bucket: str, lines: str, precision: str) -> None:
         from influxdb_client.client.influxdb_client import InfluxDBClient  # noqa: PLC0415 - 30 MiB, for API 2 alone
         from influxdb_client.client.write_api import SYNCHRONOUS  # noqa: PLC0415
         from influxdb_client.rest import ApiException  # noqa: PLC0415
@@ -112,7 +112,7 @@ class Influx:
             self._write_api = client.write_api(write_options=SYNCHRONOUS)
         with _reachable(self._url):
             try:
-                self._write_api.write(bucket, record=lines.encode(), write_precision="s")
+                self._write_api.write(bucket, record=lines.encode(), write_precision=precision)
             except ApiException as error:
                 raise _refusal(error.status or 0, str(error.body or error.reason)) from error
 

@@ -51,6 +51,22 @@ class RedisGuard:
         with self._asked():
             self._redis.delete(f"nilm:decision:{key}")
 
+    def begin(self, key: str, about: bytes, ttl_ms: int) -> bytes | None:
+        """Take on what is asked under `key` for the first time; else what `begin` or `finish` kept last."""
+        with self._asked():
+            kept: bytes | None = self._redis.set(f"nilm:answer:{key}", about, nx=True, get=True, px=ttl_ms)
+        return kept
+
+    def finish(self, key: str, answer: bytes, ttl_ms: int) -> None:
+        """Keep the answer to what was taken on."""
+        with self._asked():
+            self._redis.set(f"nilm:answer:{key}", answer, px=ttl_ms)
+
+    def give_up(self, key: str) -> None:
+        """Let the next one take it on."""
+        with self._asked():
+            self._redis.delete(f"nilm:answer:{key}")
+
     @contextmanager
     def _asked(self) -> Iterator[None]:
         if time.monotonic() < self._away_until_s:

@@ -4,7 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from edge.core.prediction import Tick
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.core.prediction import Column, Tick
 from edge.core.sample import Sample
 
 OTHER = "other"
@@ -47,6 +50,19 @@ def tick_lines(tick: Tick) -> Iterator[str]:
             f"on={_bool(on)},warmup={_bool(warmup)},model={_text(column.model)} {at_s}"
         )
     yield f"appliance,appliance={OTHER},building={building} power_w={_float(tick.other_w)} {at_s}"
+
+
+def asked_line(
+    building: str, values: tuple[Column, NDArray[np.void]], confidence: float, request_id: str, at_ns: int
+) -> str:
+    """One point of measurement `inference`, with its time in ns: what someone asked about a window of their own."""
+    column, cell = values
+    return (
+        f"inference,appliance={escaped_tag(column.appliance)},building={escaped_tag(building)} "
+        f"power_w={_float(float(cell['power_w']))},low_w={_float(float(cell['low_w']))},"
+        f"high_w={_float(float(cell['high_w']))},confidence={_float(confidence)},warmup={_bool(bool(cell['warmup']))},"
+        f"model={_text(column.model)},request_id={_text(request_id)} {at_ns}"
+    )
 
 
 def is_mains(line: str) -> bool:

@@ -28,7 +28,14 @@ from gateway.serve import listen
 from tests.gateway.conftest import ADMIN_TOKEN
 from tests.gateway.house import fill, playing
 
-RELATED = "/analytics/readings", "/analytics/predictions", "/analytics/energy", "/analytics/heatmap", "/export"
+RELATED = (
+    "/analytics/readings",
+    "/analytics/predictions",
+    "/analytics/energy",
+    "/analytics/heatmap",
+    "/export",
+    "/infer",
+)
 """Operations whose parameters hang together (last or start and end, and the end later), which no schema can say."""
 MAY = {"expected-statuses": ["2XX", "400", "404", "422"]}
 CONFIG = {
