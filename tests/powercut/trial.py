@@ -83,6 +83,7 @@ class Trial:
         enough = threading.Event()
         signal.signal(signal.SIGUSR1, lambda _number, _frame: enough.set())
         self._wait_until_live()
+        self.outcome.recovery_s.clear()  # it recovered from nothing
         self._first_s = min(at_ms for at_ms, _, _ in stored(self._influx).mains) // 1000
         for number in range(1, cuts + 1):
             if enough.is_set():
