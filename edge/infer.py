@@ -17,22 +17,30 @@ from edge.unit import Unit, now_ms
 
 
 def run(config: Config) -> None:
-    """Serve until told to stop; SIGHUP loads the models anew."""
+    """Serve until told to stop; SIGHUP, or a wish in Redis, loads the models anew."""
     streams = Streams.connect(config.redis.url, config.redis.outbox_h)
     unit = Unit("infer", streams)
+    asked = _asked(streams)  # before the files are read: a wish in between asks once more
     loaded = _load(config, unit.log)
     predictor = Predictor(streams, Disaggregator(loaded.models))
     while not unit.stopping:
         try:
-            if unit.reload_wanted:
-                unit.reload_wanted = False  # before the files are read: a signal in between asks once more
+            if unit.reload_wanted or streams.reloads() != asked:
+                unit.reload_wanted, asked = False, streams.reloads()  # before the files are read, too
                 loaded = _reload(config, unit.log, loaded, predictor)
             predictor.turn()
             unit.worked()
         except Unavailable as error:
             predictor.start_over()
             unit.failed(error)
-        unit.beat(predictor.status(), lag_ms=predictor.lag_ms, models=loaded.said, reload=loaded.reload)
+        unit.beat(predictor.status(), lag_ms=predictor.lag_ms, models=loaded.said, reload=loaded.reload, asked=asked)
+
+
+def _asked(streams: Streams) -> int:
+    try:
+        return streams.reloads()
+    except Unavailable:
+        return 0
 
 
 @dataclass(frozen=True, slots=True)

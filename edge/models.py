@@ -50,6 +50,8 @@ def describe_disabled(model: DisabledModel) -> dict[str, Any]:
         "version": model.version,
         "state": "disabled",
         "appliances": [],
+        "sha256": None,
+        "metrics": {},
         "reason": model.reason,
     }
 

@@ -9,6 +9,7 @@ from edge.settings import Config
 from edge.window_models import WindowModels
 from gateway import (
     access,
+    admin,
     analytics,
     asks,
     assets,
@@ -48,7 +49,7 @@ def create_app(config: Config, streams: Streams, influx: Influx, hub: Hub | None
     energy.tariff_of(config)  # a tariff that cannot be read is said now
     app = Flask("gateway", static_folder=None)
     install(app, Parts(config, streams, influx, hub, make_callers(config, guard), guard, WindowModels(config)))
-    for group in (health, models, analytics, energy, export, gaps, infer, live, sign_in, openapi, assets):
+    for group in (health, models, analytics, energy, export, gaps, infer, live, sign_in, admin, openapi, assets):
         app.register_blueprint(group.pages)
     # each request passes these in this order
     proxies.install(app, settings.trusted_proxies)

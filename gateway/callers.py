@@ -59,6 +59,7 @@ class Callers:
         self._cache_ms = settings.auth_cache_s * 1000
         self._jwt = _jwt_tokens(config) if settings.auth == "jwt" else None
         self._kind = settings.auth
+        self.recalled, self.decided = 0, 0
         program = read_secret(settings.admin_token_file)
         if program and len(program) < _MIN_SECRET:
             raise ConfigError(f"the token in gateway.admin_token_file is shorter than {_MIN_SECRET} characters")
@@ -100,6 +101,12 @@ class Callers:
         except Unavailable as error:
             log.warning("a decision stays for up to %d s: %s", self._cache_ms // 1000, error)
 
+    def forget_all(self) -> int:
+        """Decide anew about everyone; how many decisions were dropped. Unavailable while Redis is away."""
+        if self._jwt is not None:
+            self._jwt.ask_again()
+        return self._guard.forget_all()
+
     def _by_token(self, token: str) -> Caller:
         if self._program and compare_digest(digest(token), self._program):
             return PROGRAM
@@ -130,9 +137,11 @@ class Callers:
         try:
             if self._cache_ms and (kept := self._guard.recall(key)):
                 name, role, grants = orjson.loads(kept)
+                self.recalled += 1
                 return Caller(name, Role(role), tuple(grants))
         except Unavailable:
             return look(secret)[0]
+        self.decided += 1
         caller, ends_ms = look(secret)
         ttl_ms = min(self._cache_ms, ends_ms - now_ms())
         if ttl_ms > 0:

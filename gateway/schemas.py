@@ -81,7 +81,22 @@ HEATMAP = obj(
 
 LIVE = obj(live=YES_NO, version=TEXT)
 READY = obj(ready=YES_NO, down=listed(TEXT), checks=by_name(obj(ok=YES_NO)))
-MODELS = obj(models=listed({"type": "object"}), infer=obj(up=YES_NO, heartbeat_age_s=maybe(NUMBER)))
+MODEL = obj(
+    id=TEXT,
+    version=TEXT,
+    state={"enum": ["ok", "disabled"]},
+    appliances=listed(TEXT),
+    sha256=maybe(TEXT),
+    metrics={"type": "object"},
+)
+MODELS = obj(models=listed(MODEL), infer=obj(up=YES_NO, heartbeat_age_s=maybe(NUMBER)))
+RELOADED = obj(reload={"enum": ["done", "asked"]}, models=listed(MODEL))
+CACHES = obj(
+    decisions=obj(kept=WHOLE, recalled=WHOLE, decided=WHOLE, ttl_s=WHOLE),
+    answers=obj(kept=WHOLE, ttl_s=WHOLE),
+    models=obj(loaded=listed(TEXT)),
+)
+INVALIDATED = obj(decisions=WHOLE, models=WHOLE)
 BUILDINGS = obj(buildings=listed(obj(building_id=TEXT, newest=maybe(TIME))))
 BACKFILL = obj(state={"enum": ["idle", "queued", "running", "done", "failed", "interrupted"]})
 GAPS = obj(**{"from": TIME, "to": TIME, "buildings": by_name({"type": "object"}), "backfill": BACKFILL})

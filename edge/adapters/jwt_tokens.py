@@ -62,6 +62,11 @@ class JwtTokens:
             raise Rejected("The token is not valid") from error
         return self._caller(claims), int(claims["exp"]) * 1000
 
+    def ask_again(self) -> None:
+        """Ask for published keys anew at the next token."""
+        if self._keys is not None:
+            self._keys.ask_again()
+
     def _key_for(self, head: Mapping[str, Any]) -> tuple[Any, str]:
         """The key, and the one algorithm that it is for: what the token says of either only chooses among ours."""
         algorithm = head.get("alg")
@@ -115,6 +120,12 @@ class PublishedKeys:
             if wanted not in self._keys:
                 raise Rejected("The token's key is not known")
             return self._keys[wanted]
+
+    def ask_again(self) -> None:
+        """Ask for the keys at the next token; until they come, the last ones count."""
+        with self._lock:
+            self._asked_s = float("-inf")
+            self._got_s = min(self._got_s, self._clock_s() - FRESH_S - 1)
 
     def _ask(self, now_s: float) -> None:
         try:

@@ -51,6 +51,19 @@ class RedisGuard:
         with self._asked():
             self._redis.delete(f"nilm:decision:{key}")
 
+    def forget_all(self) -> int:
+        """Drop every decision; how many there were."""
+        with self._asked():
+            found = list(self._redis.scan_iter(match="nilm:decision:*", count=1000))
+            return int(self._redis.unlink(*found)) if found else 0
+
+    def kept(self) -> tuple[int, int]:
+        """How many decisions and how many answers are kept."""
+        with self._asked():
+            kinds = ("nilm:decision:*", "nilm:answer:*")
+            decisions, answers = (sum(1 for _ in self._redis.scan_iter(match=kind, count=1000)) for kind in kinds)
+        return decisions, answers
+
     def begin(self, key: str, about: bytes, ttl_ms: int) -> bytes | None:
         """Take on what is asked under `key` for the first time; else what `begin` or `finish` kept last."""
         with self._asked():

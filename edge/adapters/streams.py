@@ -59,7 +59,7 @@ class Streams:
         )
         return cls(client, outbox_h)
 
-    # -- the pipeline's way in ------------------------------------------------------------------------------------
+    # -- the pipeline's way in ----------------------------------------------------------------
 
     def add_samples(self, samples: Sequence[Sample]) -> list[str]:
         """Store samples, oldest first; say of each: accepted, duplicate or late."""
@@ -94,7 +94,7 @@ class Streams:
         with available():
             self._redis.hincrby(_key(building, "counters"), name, by)
 
-    # -- reading the last hour ------------------------------------------------------------------------------------
+    # -- reading the last hour ----------------------------------------------------------------
 
     def buildings(self) -> list[str]:
         """The buildings that ever had a sample, sorted."""
@@ -166,7 +166,7 @@ class Streams:
             found = self._redis.xread(wanted, count=1, block=max(1, round(timeout_s * 1000)))
         return {_building(name) for name, _ in _streams(found)}
 
-    # -- the outbox -----------------------------------------------------------------------------------------------
+    # -- the outbox ---------------------------------------------------------------------------
 
     def read_outbox(self, after: Mapping[str, bytes], count: int, timeout_s: float) -> dict[str, list[OutboxEntry]]:
         """Wait for entries after each building's id (b"0-0" for all); at most `count` a building, oldest first."""
@@ -204,7 +204,7 @@ class Streams:
                 _key(building, "outbox"), minid=b"%s-%d" % (milliseconds, int(sequence) + 1), approximate=False
             )
 
-    # -- what the services say ------------------------------------------------------------------------------------
+    # -- what the services say ----------------------------------------------------------------
 
     def counters(self, building: str) -> dict[str, int]:
         """A building's counters since its first sample."""
@@ -235,12 +235,17 @@ class Streams:
             said = self._redis.hgetall("nilm:services")
         return {name.decode(): orjson.loads(state) for name, state in sorted(said.items())}
 
+    def reloads(self, more: int = 0) -> int:
+        """How often models were asked to be loaded anew, `more` times by this call."""
+        with available():
+            return int((self._redis.incrby("nilm:reload", more) if more else self._redis.get("nilm:reload")) or 0)
+
     def ping(self) -> None:
         """Raise Unavailable unless Redis answers."""
         with available():
             self._redis.ping()
 
-    # -- layouts: which columns a packed tick has -----------------------------------------------------------------
+    # -- layouts: which columns a packed tick has ---------------------------------------------
 
     def _layout_of(self, columns: tuple[Column, ...]) -> bytes:
         if columns not in self._written:
