@@ -1,15 +1,19 @@
 """/analytics: the last hour from Redis, history from InfluxDB."""
 
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
 
 from edge.errors import Unavailable
 from gateway import history
+from gateway import tables as shape
 from gateway.access import Of, Who, access, caller
 from gateway.asks import JSON, Call, described, takes
 from gateway.parameters import (
     Span,
+    Wanted,
     unknown_appliance,
     unknown_building,
     wanted_predictions,
@@ -19,17 +23,35 @@ from gateway.parts import parts
 from gateway.predictions import appliances_of, only, prediction_columns, prediction_points
 from gateway.readings import reading_columns, reading_points
 from gateway.replies import json_reply
-from gateway.schemas import APPLIANCE_ID, BUILDING_ID, END, LAST, LAYOUT, PREDICTIONS, READINGS, RESOLUTION, START
+from gateway.schemas import (
+    APPLIANCE_ID,
+    BUILDING_ID,
+    END,
+    FILE,
+    LAST,
+    LAYOUT,
+    LIMIT_PREDICTIONS,
+    LIMIT_READINGS,
+    PREDICTIONS,
+    READINGS,
+    RESOLUTION,
+    START,
+    TZ,
+)
+from gateway.times import iso_times, parse_time, zoned_times
 
 pages = Blueprint("analytics", __name__, url_prefix="/analytics")
+
+_READINGS = takes(BUILDING_ID, LAST, START, END, RESOLUTION, LAYOUT, TZ, LIMIT_READINGS)
+_PREDICTIONS = takes(BUILDING_ID, APPLIANCE_ID, LAST, START, END, RESOLUTION, LAYOUT, TZ, LIMIT_PREDICTIONS)
 
 
 @pages.get("/readings")
 @access(Who.VIEWER, Of.BUILDING, dashboard=True)
-@described(Call(takes(BUILDING_ID, LAST, START, END, RESOLUTION, LAYOUT), {200: {JSON: READINGS}}))
+@described(Call(_READINGS, {200: {JSON: READINGS, shape.CSV: FILE, shape.ARROW: FILE}}))
 def readings() -> Response:
     """Mains power."""
-    wanted = wanted_readings(request.args.to_dict(flat=False))
+    wanted = _wanted(wanted_readings(request.args.to_dict(flat=False)))
     body: dict[str, Any]
     if isinstance(wanted.which, Span):
         bucket = parts().config.influx.bucket_raw
@@ -41,15 +63,15 @@ def readings() -> Response:
         body = reading_columns(recent) if wanted.columns else {"points": reading_points(recent)}
         found = bool(recent)
     _check_known(wanted.building, found)
-    return json_reply({"building_id": wanted.building, **body})
+    return _reply(wanted, "mains", body, shape.of_readings)
 
 
 @pages.get("/predictions")
 @access(Who.VIEWER, Of.APPLIANCE, dashboard=True)
-@described(Call(takes(BUILDING_ID, APPLIANCE_ID, LAST, START, END, RESOLUTION, LAYOUT), {200: {JSON: PREDICTIONS}}))
+@described(Call(_PREDICTIONS, {200: {JSON: PREDICTIONS, shape.CSV: FILE, shape.ARROW: FILE}}))
 def predictions() -> Response:
     """What each appliance draws."""
-    wanted = wanted_predictions(request.args.to_dict(flat=False))
+    wanted = _wanted(wanted_predictions(request.args.to_dict(flat=False)))
     body: dict[str, Any]
     if isinstance(wanted.which, Span):
         bucket = parts().config.influx.bucket_pred
@@ -68,7 +90,41 @@ def predictions() -> Response:
     if wanted.appliance is not None and any_found and wanted.appliance not in found:
         raise unknown_appliance(wanted.appliance)
     granted = caller().appliances(wanted.building)
-    return json_reply({"building_id": wanted.building, **(body if granted is None else only(body, granted))})
+    return _reply(wanted, "appliance", body if granted is None else only(body, granted), shape.of_predictions)
+
+
+def _wanted(wanted: Wanted) -> Wanted:
+    """A table is made of rows, whatever layout is asked for."""
+    return replace(wanted, columns=wanted.columns and _form() == JSON)
+
+
+def _form() -> str:
+    return request.accept_mimetypes.best_match([JSON, shape.CSV, shape.ARROW]) or JSON
+
+
+def _reply(wanted: Wanted, measurement: str, body: dict[str, Any], columns: shape.Columns) -> Response:
+    """The answer in the form and the time zone asked for; of a page, where the next one starts."""
+    more: dict[str, Any] = {}
+    if isinstance(wanted.which, Span) and wanted.which.until_ms is not None:
+        influx = parts().config.influx
+        bucket = influx.bucket_raw if measurement == "mains" else influx.bucket_pred
+        first_ms = history.first_from(parts().influx, bucket, measurement, wanted.building, wanted.which)
+        step_ms = wanted.which.step_s * 1000
+        more["next"] = None if first_ms is None else iso_times([first_ms // step_ms * step_ms])[0]
+    form, points = _form(), body.get("points", [])
+    if form == JSON:
+        if wanted.where is not None:
+            times = zoned_times([parse_time(point["time"]) for point in points], wanted.where)
+            body = {**body, **({"points": shape.at_times(points, times)} if "points" in body else {})}
+        response = json_reply({"building_id": wanted.building, **body, **more})
+    else:
+        coarse = isinstance(wanted.which, Span) and wanted.which.step_s > 1
+        response = shape.table(form, columns(points, coarse), wanted.where)
+    response.vary.add("Accept")
+    if more.get("next"):
+        query = urlencode({**request.args, "start": more["next"]})
+        response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
+    return response
 
 
 def _check_known(building: str, found: bool) -> None:

@@ -53,6 +53,16 @@ def stored_predictions(
     return _joined(influx.query(bucket, means, bound), _by_step(influx.query(bucket, seconds_on, bound)))
 
 
+def first_from(influx: Influx, bucket: str, measurement: str, building: str, span: Span) -> int | None:
+    """The first second after the page that `span` is, up to where it goes on; None where nothing more is stored."""
+    if span.until_ms is None or span.end_ms >= span.until_ms:
+        return None
+    rest = Span(span.end_ms, span.until_ms, span.step_s)
+    statement = f"SELECT power_w FROM {measurement} WHERE {_IN_SPAN} ORDER BY time LIMIT 1"  # noqa: S608
+    found = influx.query(bucket, statement, _bound(building, rest))
+    return min((int(row[0]) for series in found for row in series.values), default=None)
+
+
 def _joined(found: Sequence[Series], on_s: dict[tuple[str, int], int]) -> list[dict[str, Any]]:
     """One point a time from one series an appliance."""
     points: dict[int, dict[str, Any]] = {}

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, timedelta, tzinfo
 
 from edge.core.sample import check_building
 from edge.core.wanted import FORMATS, RESOLUTIONS, TABLES
 from edge.core.wanted import Wanted as Export
-from edge.errors import BadReading
+from edge.errors import BadReading, NilmError
+from edge.local_time import zone
 from edge.periods import STEPS
 from gateway.problems import Problem, bad
 from gateway.times import parse_time
@@ -22,6 +23,9 @@ MAX_PREDICTIONS = 10_800
 MAX_EXPORT_S = {"1s": 31 * 86_400, "1m": 366 * 86_400, "15m": 3660 * 86_400, "1h": 3660 * 86_400}
 """How much one export may span; the whole history leaves month by month, or by the command."""
 
+MAX_PAGED_S = 3660 * 86_400
+_ZONE = re.compile(r"[A-Za-z0-9_+/-]{1,64}")
+
 MAX_DAYS = 1100
 """Of /analytics/energy and heatmap: three years."""
 _DEFAULT_DAYS = {"day": 7, "week": 56, "month": 365}
@@ -32,21 +36,26 @@ Query = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From `start_ms` until before `end_ms`, one point for each `step_s`."""
+    """From `start_ms` until before `end_ms`, one point for each `step_s`; a page of what goes on to `until_ms`."""
 
     start_ms: int
     end_ms: int
     step_s: int
+    until_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One building's points: the newest `seconds`, or a span of history. `columns`: the layout made for charts."""
+    """One building's points: the newest `seconds`, or a span of history. `columns`: the layout made for charts.
+
+    Times are said in `where`, UTC for None.
+    """
 
     building: str
     which: int | Span
     appliance: str | None = None
     columns: bool = False
+    where: tzinfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +133,11 @@ def _wanted(query: Query, max_points: int) -> Wanted:
     if layout not in {"rows", "columns"}:
         raise bad("layout", "layout is rows or columns.")
     which = _last(query) if "last" in query else _span(query, max_points)
-    return Wanted(building, which, _optional(query, "appliance_id"), layout == "columns")
+    return Wanted(building, which, _optional(query, "appliance_id"), layout == "columns", _zone(query))
 
 
 def _last(query: Query) -> int:
-    for name in ("start", "end", "resolution"):
+    for name in ("start", "end", "resolution", "limit"):
         if name in query:
             raise bad(name, f"last and {name} exclude each other: give last, or start and end.", 400)
     text = _required(query, "last")
@@ -158,13 +167,30 @@ def _span(query: Query, max_points: int) -> Span:
     step_s = RESOLUTIONS_S[resolution]
     step_ms = step_s * 1000
     start_ms, end_ms = start_ms // step_ms * step_ms, -(-end_ms // step_ms) * step_ms
+    if "limit" in query:
+        if end_ms - start_ms > MAX_PAGED_S * 1000:
+            raise bad("end", f"start to end is at most {_span_text(MAX_PAGED_S)}.")
+        steps = whole_number(query, "limit", max_points, max_points)
+        return Span(start_ms, min(start_ms + steps * step_ms, end_ms), step_s, end_ms)
     if (points := (end_ms - start_ms) // step_ms) > max_points:
         raise bad(
             "end",
             f"start to end is {points} points; at {resolution} at most {max_points} ({_span_text(max_points * step_s)})"
-            " may be asked for at once. Ask for less, or for a coarser resolution.",
+            " may be asked for at once. Ask for less, for a coarser resolution, or page by page (limit).",
         )
     return Span(start_ms, end_ms, step_s)
+
+
+def _zone(query: Query) -> tzinfo | None:
+    name = _optional(query, "tz")
+    if name is None:
+        return None
+    try:
+        if _ZONE.fullmatch(name):
+            return zone(name)
+    except NilmError:
+        pass
+    raise bad("tz", "tz is a time zone such as Europe/Brussels.")
 
 
 def _span_text(seconds: int) -> str:

@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 
 GZIP_FROM_BYTES = 1400
 """Smaller answers fit one packet anyway."""
-_TEXTUAL = ("application/json", "application/problem+json", "text/plain")
+_TEXTUAL = ("application/json", "application/problem+json", "text/plain", "text/csv")
 
 
 def json_reply(data: Any, status: int = 200, content_type: str = "application/json") -> Response:

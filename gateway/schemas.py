@@ -5,7 +5,7 @@ from typing import Any
 from edge.core.wanted import FORMATS, RESOLUTIONS, TABLES
 from edge.periods import STEPS
 from gateway.asks import Parameter
-from gateway.parameters import LAST_S, RESOLUTIONS_S
+from gateway.parameters import LAST_S, MAX_PREDICTIONS, MAX_READINGS, RESOLUTIONS_S
 
 Schema = dict[str, Any]
 
@@ -163,6 +163,15 @@ _DAY: Schema = {"type": "string", "pattern": "^20[0-9]{2}-[0-9]{2}-[0-9]{2}$"}
 FIRST_DAY = Parameter("start", "From this day on; a week or so before end without it.", _DAY)
 UNTIL_DAY = Parameter("end", "Until before this day; until now without it.", _DAY)
 STEP = Parameter("step", "What a period is.", {"enum": list(STEPS)})
+TZ = Parameter("tz", "The zone in which times are said.", {"type": "string", "pattern": "^[A-Za-z0-9_+/-]{1,64}$"})
+LIMIT_READINGS, LIMIT_PREDICTIONS = (
+    Parameter(
+        "limit",
+        "With start and end: page by page, of so many steps; next is where the next one starts.",
+        {"type": "integer", "minimum": 1, "maximum": most},
+    )
+    for most in (MAX_READINGS, MAX_PREDICTIONS)
+)
 TABLE = Parameter("table", "What a row is of.", {"enum": list(TABLES)})
 EXPORT_RESOLUTION = Parameter("resolution", "What a row spans.", {"enum": list(RESOLUTIONS)})
 FORMAT = Parameter("format", "The kind of file.", {"enum": list(FORMATS)})

@@ -1,7 +1,7 @@
 """Times on the wire: ISO 8601, UTC, with Z; inside: whole milliseconds since 1970."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_QUARTER_MS = 900_000
+"""Offsets of all zones in use change at whole quarters of an hour."""
 
 
 def iso_times(at_ms: Sequence[int] | NDArray[np.int64]) -> list[str]:
@@ -16,6 +18,17 @@ def iso_times(at_ms: Sequence[int] | NDArray[np.int64]) -> list[str]:
     seconds = np.asarray(at_ms, np.int64) // 1000
     texts: Any = np.datetime_as_string(seconds.astype("datetime64[s]"), timezone="UTC")
     return list(texts.tolist())
+
+
+def zoned_times(at_ms: Sequence[int] | NDArray[np.int64], where: tzinfo) -> list[str]:
+    """The same in a zone, such as 2026-11-21T05:02:12+01:00."""
+    times_ms = np.asarray(at_ms, np.int64)
+    quarters, back = np.unique(times_ms // _QUARTER_MS, return_inverse=True)
+    starts = [(_EPOCH + quarter * _QUARTER_MS * _MILLISECOND).astimezone(where) for quarter in quarters.tolist()]
+    offsets_ms = np.array([(start.utcoffset() or timedelta()) // _MILLISECOND for start in starts], np.int64)
+    ends = [start.isoformat()[19:] for start in starts]
+    texts = np.datetime_as_string(((times_ms + offsets_ms[back]) // 1000).astype("datetime64[s]")).tolist()
+    return [text + ends[n] for text, n in zip(texts, back.tolist(), strict=True)]
 
 
 def parse_time(text: str) -> int:

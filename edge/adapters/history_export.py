@@ -1,17 +1,20 @@
 """Tables of history as they leave: by steps of a quarter of an hour or an hour, as one CSV or Parquet file."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from edge.adapters.history_tables import SCHEMAS, Table, floor, in_order
 from edge.core.manifest import HOUR_MS
 
+_TYPES = {"appliance": pa.string(), "on": pa.bool_(), "warmup": pa.bool_()}
+_TYPES |= dict.fromkeys(("flags", "samples", "on_s"), pa.int64())
 _STEPS_MS = {"15m": 900_000, "1h": HOUR_MS}
 
 
@@ -84,6 +87,17 @@ def as_parquet(kind: str, tables: Iterable[Table]) -> Iterator[bytes]:
         yield drain.take()
     writer.close()
     yield drain.take()
+
+
+def as_arrow(columns: Mapping[str, Sequence[Any]], zone_name: str) -> bytes:
+    """Columns, `time` among them in ms since 1970, as an Arrow stream; the times carry the zone."""
+    typed = {name: pa.array(columns[name], _TYPES.get(name, pa.float64())) for name in columns if name != "time"}
+    time = pa.array(columns["time"], pa.int64()).cast(pa.timestamp("ms", zone_name))
+    table = pa.table({"time": time, **typed})
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
 
 
 def _exported(kind: str) -> list[str]:
