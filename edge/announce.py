@@ -152,7 +152,7 @@ class Announcer:
         held_s = [
             family_of(meter.family).hold_s if meter.hold_s < 0 else meter.hold_s
             for meter in self._config.meters
-            if meter.building == building
+            if meter.building == building and not meter.appliance
         ]
         return max(_STALE_MS, *(2000 * seconds for seconds in held_s), 0)
 

@@ -234,7 +234,10 @@ class Backfill:
                 self._changed.note(building, hours_between(from_ms, until_ms), (PREDICT,))
 
     def _predict(self, building: str, settled_ms: int) -> None:
+        before = self._repredictor.seconds
         self._repredictor.turn(building, settled_ms)
+        if self._repredictor.seconds > before:
+            self._streams.forget_accuracy(building, list(self._streams.accuracy(building)))
         self.done["predicted_s"] = self._repredictor.seconds
         if self._repredictor.waits and self._repredictor.waits not in self.done["left"]:
             self._leave(self._repredictor.waits)

@@ -151,7 +151,8 @@ class Backup:
                     self._say(f"{building}: the hour from {_iso(hour_ms)}")
                     for kind in RAW:
                         if (found := self._stored.read(kind, building, hour_ms, hour_ms + HOUR_MS)).num_rows:
-                            content = tables.to_parquet(kind, [found]).content
+                            measured = tables.has_measured(found)
+                            content = tables.to_parquet(kind, [found], measured=measured).content
                             self._writer.add(newest_name(building, kind, hour_ms), content)
                     self._done["newest_hours"] += 1
         except (Unavailable, Rejected) as error:
@@ -216,7 +217,7 @@ class Backup:
         days = list(self._folder.days(building))
         stored = {day.start_ms + hour * HOUR_MS for day in days for hour in day.hours}
         mains = {day.start_ms + hour * HOUR_MS: n for day in days for hour, n in day.rows.get("mains", {}).items()}
-        there = self._stored.rows_by_hour("mains", building, first_ms, end_ms)
+        there = self._stored.values_by_hour("mains", building, first_ms, end_ms)
         changed = ChangedHours(self._data_dir)
         noted = {hour_ms for reader in (READER, DOING) for hour_ms in changed.waiting(reader).get(building, [])}
         beyond = max(stored, default=first_ms - HOUR_MS) + HOUR_MS

@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -96,12 +96,13 @@ def _from_toml(config: Config, data: Mapping[str, Any], where: str) -> Config:
     for name, value in data.items():
         known = {about.name for about in fields(Config)}
         if name not in known:
-            raise ConfigError(f"{where}: unknown key {name!r}{_did_you_mean(name, known)}")
+            raise ConfigError(f"{where}: unknown key {name!r}{did_you_mean(name, known)}")
         present = getattr(config, name)
         if name == "meters":
             if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
                 raise ConfigError(f"{where}: meters must be written as [[meters]] tables")
             meters = tuple(_fill(Meter(), entry, f"{where}: meters[{i}]") for i, entry in enumerate(value))
+            _check_appliances(meters, where)
             config = replace(config, meters=meters)
         elif is_dataclass(present):
             if not isinstance(value, dict):
@@ -110,6 +111,23 @@ def _from_toml(config: Config, data: Mapping[str, Any], where: str) -> Config:
         else:
             config = _fill(config, {name: value}, where)
     return config
+
+
+def _check_appliances(meters: Sequence[Meter], where: str) -> None:
+    """ConfigError unless each measured appliance is of a building with mains, and measured once."""
+    mains = {meter.building for meter in meters if not meter.appliance}
+    seen: dict[tuple[str, str], int] = {}
+    for i, meter in enumerate(meters):
+        if not meter.appliance:
+            continue
+        if meter.building not in mains:
+            raise ConfigError(
+                f"{where}: meters[{i}].building: {meter.building!r} has no meter of its mains: "
+                "add a [[meters]] table without appliance"
+            )
+        first = seen.setdefault((meter.building, meter.appliance), i)
+        if first != i:
+            raise ConfigError(f"{where}: meters[{i}].appliance: meters[{first}] measures {meter.appliance!r} already")
 
 
 def _fill(table: Any, data: Mapping[str, Any], where: str) -> Any:
@@ -123,7 +141,7 @@ def _fill(table: Any, data: Mapping[str, Any], where: str) -> Any:
             changes[key] = _fill(tables[key], value, f"{where}.{key}")
             continue
         if key not in known:
-            raise ConfigError(f"{where}.{key}: unknown key{_did_you_mean(key, {*known, *tables})}")
+            raise ConfigError(f"{where}.{key}: unknown key{did_you_mean(key, {*known, *tables})}")
         changes[key] = _checked(value, getattr(table, key), known[key], f"{where}.{key}")
     return replace(table, **changes)
 
@@ -150,7 +168,8 @@ def checked(table: Any, data: Mapping[str, Any], where: str) -> Any:
 _KINDS = {str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false"}
 
 
-def _did_you_mean(name: str, known: set[str]) -> str:
+def did_you_mean(name: str, known: set[str]) -> str:
+    """The end of a sentence that names the nearest known name; empty where none is near."""
     from difflib import get_close_matches  # noqa: PLC0415 - only on the way to an error
 
     close = get_close_matches(name, sorted(known), n=1)

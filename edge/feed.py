@@ -40,6 +40,7 @@ class Feed:
     ) -> None:
         self.source = Source(meter)
         self.building = meter.building
+        self.appliance = meter.appliance
         self.quiet_after_s = max(self.source.hold_s, _QUIET_S) + 2
         self._future_ms = future_s * 1000
         self._trusts_clock = trusts_clock
@@ -103,6 +104,7 @@ class Feed:
         since_ms = self._started_ms if self._heard_ms is None else self._heard_ms
         return {
             "building": self.building,
+            **({"appliance": self.appliance} if self.appliance else {}),
             "family": self.source.meter.family,
             "topic": self.source.filter,
             "heard": self._heard_ms is not None,
@@ -153,4 +155,5 @@ def silence(said: dict[str, Any]) -> str:
     if said["silent_s"] <= said["quiet_after_s"]:
         return ""
     why = f" ({said['why']})" if said["why"] else ""
-    return f"{said['building']}: no sample for {said['silent_s']} s from {said['topic']}{why}"
+    whose = f"{said['building']} {said.get('appliance', '')}".rstrip()
+    return f"{whose}: no sample for {said['silent_s']} s from {said['topic']}{why}"

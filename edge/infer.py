@@ -7,6 +7,7 @@ from typing import Any
 
 from edge.adapters.onnx_model import OnnxModel, load_models
 from edge.adapters.streams import Streams
+from edge.circuits import circuits_of
 from edge.core.disaggregator import Disaggregator
 from edge.core.prediction import Tick
 from edge.core.sample import Sample
@@ -18,7 +19,7 @@ from edge.unit import Unit, now_ms
 
 def run(config: Config) -> None:
     """Serve until told to stop; SIGHUP, or a wish in Redis, loads the models anew."""
-    streams = Streams.connect(config.redis.url, config.redis.outbox_h)
+    streams = Streams.connect(config.redis.url, config.redis.outbox_h, circuits=circuits_of(config))
     unit = Unit("infer", streams)
     asked = _asked(streams)  # before the files are read: a wish in between asks once more
     loaded = _load(config, unit.log)

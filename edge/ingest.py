@@ -10,6 +10,7 @@ from edge.adapters.clock import is_synchronised
 from edge.adapters.mqtt import Listener, Message
 from edge.adapters.redis_log import RedisLog
 from edge.adapters.streams import Streams
+from edge.circuits import check_names, circuits_of
 from edge.core.presence import State, Watch
 from edge.durability import Keeper
 from edge.errors import ConfigError, Unavailable
@@ -24,10 +25,11 @@ _TRUST: dict[str, Callable[[], bool]] = {"auto": is_synchronised, "always": lamb
 
 def run(config: Config) -> None:
     """Serve until told to stop."""
-    streams = Streams.connect(config.redis.url, config.redis.outbox_h)
+    streams = Streams.connect(config.redis.url, config.redis.outbox_h, circuits=circuits_of(config))
     unit = Unit("ingest", streams)
     if not config.meters:
         raise ConfigError("meters: no meter is configured; add a [[meters]] table")
+    check_names(config)
     feeds = feeds_of(config)
     listener = listen(config, feeds)
     intake = Intake(streams, listener, feeds)
@@ -71,6 +73,8 @@ class Intake:
         """How many buildings are not done with a message of a connection; those of one building are not here."""
         quiet_ms: dict[str, int] = {}
         for feed in feeds:
+            if feed.appliance:
+                continue
             quiet_ms[feed.building] = max(quiet_ms.get(feed.building, 0), feed.quiet_after_s * 1000)
         self._watch = Watch(quiet_ms, _monotonic_ms())
         self._knows_its_past = False
@@ -145,12 +149,14 @@ class Intake:
     def _store(self, batch: list[Received]) -> None:
         self._streams.add_samples([sample for received in batch for sample in received.samples])
         for received in batch:
-            building = received.feed.building
+            building, appliance = received.feed.building, received.feed.appliance
             if received.fault:
-                self._streams.count(building, received.fault)
-            if received.samples:
+                self._streams.count(building, received.fault, measured=bool(appliance))
+            if received.samples and not appliance:
                 self.lag_ms = now_ms() - received.samples[-1].at_ms
-            if received.fault in {"malformed", "future"}:
+            if appliance:
+                pass  # what explains a gap in mains is the meter of the mains
+            elif received.fault in {"malformed", "future"}:
                 self._watch.refused(building, _monotonic_ms())
             elif received.message and received.samples:
                 self._watch.heard(building, _monotonic_ms())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge.adapters.files import free_bytes, write_whole
 from edge.adapters.influx import Influx, Series
-from edge.core.line_protocol import OTHER, Point, ends_of, is_mains, point_of
+from edge.core.line_protocol import MEASURED, OTHER, Point, ends_of, is_mains, point_of
 from edge.core.sample import Flags
 from edge.errors import NilmError, Rejected, ServerFault, Unavailable
 from edge.settings import Config
@@ -19,6 +19,7 @@ _MB = 1_000_000
 _READ = {
     "mains": "SELECT power_w FROM mains WHERE building=$building AND time=$at",
     "appliance": f"SELECT power_w FROM appliance WHERE building=$building AND appliance='{OTHER}' AND time=$at",  # noqa: S608 - a constant
+    MEASURED: "SELECT measured_w FROM appliance WHERE building=$building AND appliance=$appliance AND time=$at",
 }
 _FLAGS = "SELECT flags FROM mains WHERE building=$building AND time>=$start AND time<=$end"
 
@@ -121,6 +122,8 @@ class LocalStore:
 
     def _read_back(self, bucket: str, point: Point) -> None:
         asked: dict[str, str | int | float] = {"building": point.building, "at": point.at_ms * 1_000_000}
+        if point.appliance:
+            asked["appliance"] = point.appliance
         found = self._ask(bucket, _READ[point.measurement], asked)
         if found is not None and [row[1] for series in found for row in series.values] != [point.power_w]:
             raise NotStored("InfluxDB confirms what it does not store; it is kept and sent again")

@@ -8,16 +8,11 @@ import numpy as np
 from edge.adapters.onnx_model import OnnxModel, load_models
 from edge.core.disaggregator import Disaggregator
 from edge.core.registry import DisabledModel
-from edge.settings import Config
+from edge.models_folder import SHIPPED_DIR as SHIPPED_DIR  # noqa: PLC0414 - part of what this module tells
+from edge.models_folder import models_dir as models_dir  # noqa: PLC0414
 
-SHIPPED_DIR = Path(__file__).parent.parent / "models"
 _TRIAL_S = 600
 _START_MS = 1_767_571_200_000
-
-
-def models_dir(config: Config) -> Path:
-    """The configured models folder, or the one that came along."""
-    return Path(config.infer.models_dir or SHIPPED_DIR)
 
 
 def describe(folder: Path, *, verify: bool = False) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from edge.adapters.files import free_bytes
 from edge.adapters.influx import Influx
 from edge.adapters.spool import Segment, Spool
 from edge.adapters.streams import OutboxEntry, Streams
+from edge.circuits import circuits_of
 from edge.config import influx_token
 from edge.core.line_protocol import point_of, sample_line, tick_lines
 from edge.core.sample import Flags, Sample
@@ -30,7 +31,7 @@ _LIVE = 120
 
 def run(config: Config) -> None:
     """Serve until told to stop."""
-    streams = Streams.connect(config.redis.url, config.redis.outbox_h)
+    streams = Streams.connect(config.redis.url, config.redis.outbox_h, circuits=circuits_of(config))
     unit = Unit("persist", streams)
     outlet = Outlet(config, streams, Influx.connect(config.influx, influx_token(config)))
     while not unit.stopping:
@@ -58,6 +59,7 @@ class Outlet:
         self._outbox_entries = config.redis.outbox_h * 3600 * 2
         self._spool_after = min(config.redis.spool_after_s * 2, self._outbox_entries - 2 * _SEGMENT)
         self._streams = streams
+        self._circuits = circuits_of(config)
         self._store = LocalStore(config, influx)
         self._spool = Spool(self._data_dir / "spool", config.spool_max_mb * 1_000_000)
         self._changed = ChangedHours(self._data_dir)
@@ -131,10 +133,11 @@ class Outlet:
         for building, entries in waiting.items():
             self._write(building, entries)
             self._changed.note(building, _late_ms(entries), (PREDICT,))
-            self._changed.note(building, self._past_ms(entries))
+            self._changed.note(building, past_ms := self._past_ms(entries))
+            self._count_again(building, past_ms)
             self._streams.remove_from_outbox(building, entries[-1].id)
             self.persisted += len(entries)
-            self.lag_ms = now_ms() - entries[-1].content.at_ms
+            self.lag_ms = now_ms() - max(entry.content.at_ms for entry in entries[-_LIVE:])
             self._say_stored()
         return any(len(entries) == _BATCH for entries in waiting.values())
 
@@ -142,6 +145,10 @@ class Outlet:
         """What is of an hour that others may have taken for complete: a meter's queue after we were down, a backlog."""
         closed_ms = (now_ms() - self._settle_ms) // HOUR_MS * HOUR_MS
         return [entry.content.at_ms for entry in entries if entry.content.at_ms < closed_ms]
+
+    def _count_again(self, building: str, times_ms: list[int]) -> None:
+        if building in self._circuits:
+            self._streams.forget_accuracy(building, sorted({at_ms - at_ms % HOUR_MS for at_ms in times_ms}))
 
     def _write(self, building: str, entries: list[OutboxEntry]) -> None:
         try:
@@ -162,7 +169,8 @@ class Outlet:
     def _relieve(self, buildings: list[str], limit: int) -> None:
         """Move the oldest half hour of each outbox longer than `limit` to the spool; the disk keeps a last reserve."""
         for building in buildings:
-            if self._streams.length(building, "outbox") < limit + _SEGMENT:
+            more = limit * self._circuits.get(building, 0) // 2  # an entry a second each, beside sample and predictions
+            if self._streams.length(building, "outbox") < limit + more + _SEGMENT:
                 continue
             if free_bytes(self._data_dir) < self._reserve_bytes // 2:
                 self.status += "; no room for the spool either: Redis holds it, and drops the oldest when it must"
@@ -206,6 +214,7 @@ class Outlet:
         points = [point for line in frame.lines if (point := point_of(line))]
         self._changed.note(building, (point.at_ms for point in points if point.flags & Flags.LATE), (PREDICT,))
         self._changed.note(building, (point.at_ms for point in points))  # others may have passed these hours
+        self._count_again(building, [point.at_ms for point in points])
         self.persisted += frame.entries
 
 
@@ -220,9 +229,9 @@ def _lines(entries: Iterable[OutboxEntry]) -> list[str]:
 
 
 def _late_ms(entries: list[OutboxEntry]) -> list[int]:
-    """The samples that inference has not seen in their place."""
+    """The samples of mains that inference has not seen in their place."""
     samples = [entry.content for entry in entries if isinstance(entry.content, Sample)]
-    return [sample.at_ms for sample in samples if sample.flags & Flags.LATE]
+    return [sample.at_ms for sample in samples if sample.flags & Flags.LATE and not sample.appliance]
 
 
 def frames_of(entries: list[OutboxEntry]) -> Iterable[Frame]:

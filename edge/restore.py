@@ -152,7 +152,7 @@ class Restore:
         counted: dict[int, int] = {}
 
         def count() -> None:
-            counted.update(self._stored.rows_by_hour(kind, building, start_ms, end_ms))
+            counted.update(self._stored.values_by_hour(kind, building, start_ms, end_ms))
 
         self._patiently(count)
         if sum(counted.values()) < rows:

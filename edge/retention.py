@@ -99,7 +99,7 @@ class Retention:
         return _cut_ms(at_ms, 2 * self._settings.influx_days)
 
     def _counted(self, day: Day) -> list[dict[int, int]]:
-        return [self._stored.rows_by_hour(kind, day.building, day.start_ms, day.end_ms) for kind in RAW]
+        return [self._stored.values_by_hour(kind, day.building, day.start_ms, day.end_ms) for kind in RAW]
 
     def _missing(self, day: Day) -> list[int]:
         """The hours of a day with a row in InfluxDB that Parquet does not have just so."""
@@ -111,7 +111,7 @@ class Retention:
                     found = tables.merged(kind, found, tables.from_parquet(kind, self._folder.read(day, part)))
             except Rejected as error:
                 log.error("%s", error)
-            for hour_ms in self._stored.rows_by_hour(kind, day.building, day.start_ms, day.end_ms):
+            for hour_ms in self._stored.values_by_hour(kind, day.building, day.start_ms, day.end_ms):
                 have = tables.between(found, hour_ms, hour_ms + HOUR_MS)
                 there = self._stored.read(kind, day.building, hour_ms, hour_ms + HOUR_MS)
                 if not tables.merged(kind, have, there).equals(have):

@@ -30,9 +30,7 @@ class Mqtt:
     username: str = setting("", "User name at the broker; empty for none.")
     password_file: str = setting("", "File that holds the broker password; empty for none.")
     tls: bool = setting(False, "Speak TLS with the broker, whose port is then 8883 as a rule.")
-    ca_file: str = setting(
-        "", "TLS: file with the authority that signed the broker's certificate; empty: the system's."
-    )
+    ca_file: str = setting("", "TLS: file with the authority of the broker's certificate; empty: the system's.")
     cert_file: str = setting("", "TLS: file with our own certificate, where the broker asks for one; empty for none.")
     key_file: str = setting("", "TLS: file with the key of our own certificate, without a pass phrase.")
     keepalive_s: int = setting(30, "Seconds between keep-alive messages.", low=5, high=3600)
@@ -43,9 +41,7 @@ class Redis:
     """The last hour and the outbox."""
 
     url: str = setting("redis://127.0.0.1:6379/0", "Where Redis listens.", secret=True)
-    outbox_h: int = setting(
-        26, "Hours of samples and predictions that Redis keeps at most per building.", low=1, high=24 * 31
-    )
+    outbox_h: int = setting(26, "Hours of seconds that Redis keeps at most per building.", low=1, high=24 * 31)
     spool_after_s: int = setting(
         3600, "Seconds of them beyond which the oldest go to files while InfluxDB is away.", low=0, high=86400
     )
@@ -118,6 +114,7 @@ class Meter:
     circuit: str = setting(
         "", "The one circuit of the meter that is this building's mains, by the meter's own name; empty: its total."
     )
+    appliance: str = setting("", "The one appliance it measures, as its model names it; empty: it measures mains.")
     sign: str = setting("import", "What the meter counts as positive.", choices=("import", "export"))
     scale: float = setting(1.0, "Factor on each power, for a current transformer.", low=0.0001, high=10_000)
     min_w: float = setting(-1e6, "Powers below are refused.", low=-1e6, high=1e6)

@@ -185,7 +185,11 @@ class Snapshot:
         minutes = [content for part in had if (content := self._content(day, part)) is not None]
         written = tables.with_minutes(kind, pieces, minutes)
         rows |= {(at - day.start_ms) // HOUR_MS: count for at, count in written[kind].by_hour.items()}
-        return [self.folder.add(day, name, hour, one.rows, one.content) for name, one in written.items() if one.rows]
+        return [
+            self.folder.add(day, name, hour, one.rows, one.content, measured=one.measured)
+            for name, one in written.items()
+            if one.rows
+        ]
 
     def _old(self, day: Day, kind: str, whole: bool, hours_ms: set[int], closed_ms: int) -> list[bytes]:
         """The day's files, or those of these hours alone; the hours of a broken one join them."""
@@ -203,7 +207,7 @@ class Snapshot:
             if stored & hours:  # files found without a manifest: what was made later is right
                 before = tables.together(kind, [tables.from_parquet(kind, one) for one in found])
                 merged = tables.merged(kind, before, tables.from_parquet(kind, content))
-                found = [tables.to_parquet(kind, [merged]).content]
+                found = [tables.to_parquet(kind, [merged], measured=tables.has_measured(merged)).content]
             else:
                 found.append(content)
             hours |= stored
@@ -229,7 +233,7 @@ class Snapshot:
         found = set()
         for kind in RAW:
             have = {day.start_ms + hour * HOUR_MS: count for hour, count in day.rows.get(kind, {}).items()}
-            there = self._stored.rows_by_hour(kind, day.building, day.start_ms, end_ms)
+            there = self._stored.values_by_hour(kind, day.building, day.start_ms, end_ms)
             found |= {at for at, count in there.items() if count > have.get(at, 0)}
         return found
 

@@ -50,7 +50,15 @@ class Source:
         at_ms = now_ms if reading.at_ms is None else reading.at_ms
         flags = Flags.ARRIVAL_TIME if reading.at_ms is None else NO_FLAGS
         on_grid_ms = at_ms - at_ms % 1000
-        return Sample(self.meter.building, on_grid_ms, reading.power_w, reading.voltage_v, reading.current_a, flags)
+        return Sample(
+            self.meter.building,
+            on_grid_ms,
+            reading.power_w,
+            reading.voltage_v,
+            reading.current_a,
+            flags,
+            self.meter.appliance,
+        )
 
     def keepalive_topic(self, now_ms: int) -> str:
         """Where an empty message is due at `now_ms`, monotonic, so that the meter goes on; "" for nowhere."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from edge.accuracy import as_lines, summary
 from edge.adapters.influx import Influx
 from edge.adapters.streams import Streams
 from edge.core.sample import Flags
@@ -74,6 +75,7 @@ def as_text(found: dict[str, Any]) -> str:
             f"  counted: {counted}",
             f"  last {check.get('seconds', 0)} s: {check.get('samples', 0)} samples, {check.get('predictions', 0)} "
             f"predictions, {check.get('influx_samples', 0)} in InfluxDB: {verdict}",
+            *(f"  {line}" for line in as_lines(building["accuracy"])),
         ]
     return "\n".join(lines) or "no service has said anything yet"
 
@@ -92,6 +94,7 @@ def _building(streams: Streams, building: str, now_ms: int) -> dict[str, Any]:
         "predictions_length": streams.length(building, "predictions"),
         "outbox_length": streams.length(building, "outbox"),
         "counters": streams.counters(building),
+        "accuracy": summary(streams, building, now_ms),
     }
 
 

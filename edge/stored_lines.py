@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from edge.adapters.influx import Influx
 from edge.core.central_queries import totals_influxql, totals_of_influxql
-from edge.core.csv_lines import COLUMNS, fields_of, lines_of
+from edge.core.csv_lines import COLUMNS, POWERS, fields_of, lines_of
 from edge.core.sample import check_building
 from edge.core.sync import Series, Total
 from edge.errors import BadReading, Unavailable
@@ -31,7 +31,7 @@ class StoredLines:
         """The first second of a span that has mains or an appliance; None for none."""
         found = []
         for kind in COLUMNS:
-            query = f"SELECT power_w FROM {kind} {_WHERE} ORDER BY time LIMIT 1"  # noqa: S608 - constants
+            query = f"SELECT {POWERS[kind]} FROM {kind} {_WHERE} ORDER BY time LIMIT 1"  # noqa: S608 - constants
             for series in self._influx.query(self._bucket[kind], query, _bound(building, start_ms, end_ms)):
                 found += [int(row[0]) for row in series.values]
         return min(found, default=None)

@@ -10,6 +10,8 @@ from edge.sync_sender import Sender
 
 _FRESH_MS = 60_000
 """What is older goes with its hour."""
+_ALONE_MS = 5_000
+"""What an appliance's own meter says may be there before its prediction, which is then still to be sent."""
 
 
 class Live:
@@ -39,7 +41,8 @@ class Live:
                     after_ms = at_ms - _FRESH_MS
                     self.begins_ms[building] = at_ms - _FRESH_MS + 1
                 found = list(self._stored.lines_of(kind, building, after_ms + 1, texts=self._sender.central.replaces))
-                newest_ms[building, kind] = max((_at_ms(line) for line in found), default=after_ms)
+                done = (at for line in found if (at := _at_ms(line)) <= at_ms - _ALONE_MS or not _is_alone(line))
+                newest_ms[building, kind] = max(done, default=after_ms)
                 lines += found
         self.was_empty = not lines
         if lines:
@@ -51,6 +54,11 @@ class Live:
     def lag_ms(self, at_ms: int) -> int:
         """Since when something new may wait."""
         return max(0, at_ms - self._all_sent_ms) if self._all_sent_ms else 0
+
+
+def _is_alone(line: str) -> bool:
+    """Whether a point has nothing but what was measured."""
+    return " measured_w=" in line
 
 
 def _at_ms(line: str) -> int:

@@ -6,7 +6,9 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
 
+from edge.accuracy import summary
 from edge.errors import Unavailable
+from edge.unit import now_ms
 from gateway import history
 from gateway import tables as shape
 from gateway.access import Of, Who, access, caller
@@ -14,6 +16,7 @@ from gateway.asks import JSON, Call, described, takes
 from gateway.parameters import (
     Span,
     Wanted,
+    building_of,
     unknown_appliance,
     unknown_building,
     wanted_predictions,
@@ -24,6 +27,7 @@ from gateway.predictions import appliances_of, only, prediction_columns, predict
 from gateway.readings import reading_columns, reading_points
 from gateway.replies import json_reply
 from gateway.schemas import (
+    ACCURACY,
     APPLIANCE_ID,
     BUILDING_ID,
     END,
@@ -82,10 +86,11 @@ def predictions() -> Response:
     else:
         tables = parts().streams.predictions(wanted.building, wanted.which)
         found, any_found = appliances_of(tables), bool(tables)
+        measured = parts().streams.measured(wanted.building, int(tables[0].at_ms[0])) if tables else {}
         if wanted.columns:
-            body = prediction_columns(tables, wanted.appliance)
+            body = prediction_columns(tables, wanted.appliance, measured)
         else:
-            body = {"points": prediction_points(tables, wanted.appliance)}
+            body = {"points": prediction_points(tables, wanted.appliance, measured)}
     _check_known(wanted.building, any_found)
     if wanted.appliance is not None and any_found and wanted.appliance not in found:
         raise unknown_appliance(wanted.appliance)
@@ -125,6 +130,25 @@ def _reply(wanted: Wanted, measurement: str, body: dict[str, Any], columns: shap
         query = urlencode({**request.args, "start": more["next"]})
         response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
     return response
+
+
+@pages.get("/accuracy")
+@access(Who.VIEWER, Of.APPLIANCE, dashboard=True)
+@described(Call(takes(BUILDING_ID, APPLIANCE_ID), {200: {JSON: ACCURACY}}))
+def accuracy() -> Response:
+    """How right the predictions are of appliances that have a meter of their own, over the last day and week."""
+    query = request.args.to_dict(flat=False)
+    building = building_of(query)
+    if building not in parts().buildings():
+        raise unknown_building(building)
+    found = summary(parts().streams, building, now_ms())
+    granted, one = caller().appliances(building), request.args.get("appliance_id")
+    shown = {
+        name: said
+        for name, said in found["appliances"].items()
+        if (granted is None or name in granted) and one in {None, name}
+    }
+    return json_reply({"building_id": building, **found, "appliances": shown})
 
 
 def _check_known(building: str, found: bool) -> None:

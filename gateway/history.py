@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edge.adapters.influx import Influx, Series
+from edge.core.csv_lines import POWERS
 from edge.core.sample import Flags
 from gateway.parameters import Span
 from gateway.times import iso_times, parse_time
@@ -42,12 +43,13 @@ def stored_predictions(
         where += f" AND (appliance = $appliance OR appliance = '{OTHER}')"
         bound["appliance"] = appliance
     if span.step_s == 1:
-        statement = f'SELECT power_w, p_on, "on", low_w, high_w, warmup FROM appliance WHERE {where} GROUP BY appliance'  # noqa: S608
+        columns = 'power_w, p_on, "on", low_w, high_w, warmup, measured_w'
+        statement = f"SELECT {columns} FROM appliance WHERE {where} GROUP BY appliance"  # noqa: S608
         return _joined(influx.query(bucket, statement, bound), {})
     each_step = f"GROUP BY appliance, {_STEPS[span.step_s]} fill(none)"
     means = (
-        "SELECT mean(power_w) AS power_w, mean(p_on) AS p_on, count(power_w) AS samples "  # noqa: S608
-        f"FROM appliance WHERE {where} {each_step}"
+        "SELECT mean(power_w) AS power_w, mean(p_on) AS p_on, count(power_w) AS samples, "  # noqa: S608
+        f"mean(measured_w) AS measured_w FROM appliance WHERE {where} {each_step}"
     )
     seconds_on = f'SELECT count("on") AS on_s FROM appliance WHERE {where} AND "on" = true {each_step}'  # noqa: S608
     return _joined(influx.query(bucket, means, bound), _by_step(influx.query(bucket, seconds_on, bound)))
@@ -58,7 +60,7 @@ def first_from(influx: Influx, bucket: str, measurement: str, building: str, spa
     if span.until_ms is None or span.end_ms >= span.until_ms:
         return None
     rest = Span(span.end_ms, span.until_ms, span.step_s)
-    statement = f"SELECT power_w FROM {measurement} WHERE {_IN_SPAN} ORDER BY time LIMIT 1"  # noqa: S608
+    statement = f"SELECT {POWERS[measurement]} FROM {measurement} WHERE {_IN_SPAN} ORDER BY time LIMIT 1"  # noqa: S608
     found = influx.query(bucket, statement, _bound(building, rest))
     return min((int(row[0]) for series in found for row in series.values), default=None)
 
@@ -84,7 +86,12 @@ def _joined(found: Sequence[Series], on_s: dict[tuple[str, int], int]) -> list[d
 
 def _cell(fields: dict[str, Any], on_s: int) -> dict[str, Any]:
     samples = fields.pop("samples", None)
+    measured_w = _float(fields.pop("measured_w", None), 2)
     cell = {"power_w": _float(fields.pop("power_w"), 2), "p_on": _float(fields.pop("p_on"), 4)}
+    if measured_w is not None:
+        cell["measured_w"] = measured_w
+    if cell["power_w"] is None:
+        return cell | {"on": None}
     if samples is not None:
         return cell | {"on": 2 * on_s >= samples, "on_s": on_s, "samples": samples}
     interval = {"low_w": _float(fields["low_w"], 2), "high_w": _float(fields["high_w"], 2)}
@@ -121,8 +128,11 @@ def columns_of_readings(points: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def columns_of_predictions(points: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Points as columns of power, for charts; null where a time has no prediction of an appliance."""
     names = sorted({name for point in points for name in point["appliances"]})
+    measured = sorted({n for point in points for n, cell in point["appliances"].items() if "measured_w" in cell})
+    measured_w = {n: [point["appliances"].get(n, {}).get("measured_w") for point in points] for n in measured}
     return {
         "at_ms": [parse_time(point["time"]) for point in points],
+        **({"measured_w": measured_w} if measured_w else {}),
         "appliances": {
             name: [cell["power_w"] if (cell := point["appliances"].get(name)) else None for point in points]
             for name in names

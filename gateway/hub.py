@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from queue import Empty, Full, Queue
 
 from edge.adapters.streams import Streams
+from edge.core.prediction import PredictionTable
 from edge.core.sample import Sample
 from edge.errors import Unavailable
 from edge.unit import now_ms
@@ -159,17 +160,23 @@ class Hub:
             return
         tables = self._streams.predictions_after(building, client.after_ms)  # before the samples: each has its own
         samples = self._streams.samples_after(building, client.after_ms)
-        client.put(events.seconds(samples, tables))  # encoded by the client's thread, as it takes them
+        measured = self._measured(building, tables)
+        client.put(events.seconds(samples, tables, measured))  # encoded by the client's thread, as it takes them
 
     def _read(self, building: str) -> None:
         after_ms = self._read_ms[building]
         tables = self._streams.predictions_after(building, after_ms)
         samples = self._streams.samples_after(building, after_ms)
-        news = list(events.seconds(samples, tables))
+        news = list(events.seconds(samples, tables, self._measured(building, tables)))
         for table in tables:
             self._read_ms[building] = int(table.at_ms[-1])
         self._told_s[building] = time.monotonic()
         self._put(news, building)
+
+    def _measured(self, building: str, tables: list[PredictionTable]) -> dict[str, dict[int, float]]:
+        """What appliances' own meters said in these seconds and just before."""
+        first_ms = int(tables[0].at_ms[0]) if tables else 0
+        return self._streams.measured(building, max(0, first_ms - events.MEASURED_MS)) if tables else {}
 
     def _tell_of_quiet(self) -> None:
         for building in self._read_ms:

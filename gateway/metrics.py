@@ -9,7 +9,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from edge import __version__
+from edge.accuracy import summary
 from edge.adapters.streams import Streams
+from edge.core.accuracy import SPANS_H
 from edge.core.vitals import SERVICES, heartbeat_age_s, is_up
 from edge.errors import Unavailable
 
@@ -73,6 +75,26 @@ def _of_buildings(streams: Streams, tells_of: Callable[[str], bool]) -> Iterator
         for name, value in _lengths_and_ages(streams, building).items():
             gauges[name].add_metric([building], value)
     yield from counters.values()
+    yield from gauges.values()
+    yield from _accuracy(streams, list(filter(tells_of, streams.buildings())))
+
+
+def _accuracy(streams: Streams, buildings: list[str]) -> Iterator[Metric]:
+    """How right predictions are where an appliance has a meter of its own."""
+    gauges = {
+        name: GaugeMetricFamily(f"nilm_accuracy_{metric}", doc, labels=["building", "appliance", "span"])
+        for name, metric, doc in (
+            ("mae_w", "mae_watts", "Mean distance of the predicted from the measured power."),
+            ("f1", "f1", "F1 of on and off at the appliance's threshold."),
+            ("seconds", "compared_seconds", "Seconds that were predicted and measured."),
+        )
+    }
+    for building in buildings:
+        for appliance, said in summary(streams, building, time.time_ns() // 1_000_000)["appliances"].items():
+            for span in SPANS_H:
+                for name, gauge in gauges.items():
+                    if said[span][name] is not None:
+                        gauge.add_metric([building, appliance, span], said[span][name])
     yield from gauges.values()
 
 

@@ -1,6 +1,6 @@
 """Predictions as the dicts that leave as JSON."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -9,22 +9,41 @@ from numpy.typing import NDArray
 from edge.core.prediction import PredictionTable
 from gateway.times import iso_times
 
+Measured = Mapping[str, Mapping[int, float]]
+"""What appliances' own meters said: W by appliance and second in ms."""
+
 
 def appliances_of(tables: Sequence[PredictionTable]) -> set[str]:
     """The appliances that any of the tables tells of."""
     return {column.appliance for table in tables for column in table.columns}
 
 
-def prediction_points(tables: Sequence[PredictionTable], appliance: str | None = None) -> list[dict[str, Any]]:
-    """One point a second: each appliance (or the one named), and what no model explains."""
-    return [point for table in tables for point in _points(table, appliance)]
+def prediction_points(
+    tables: Sequence[PredictionTable], appliance: str | None = None, measured: Measured | None = None
+) -> list[dict[str, Any]]:
+    """One point a second: each appliance (or the one named), what its own meter said, and what no model explains."""
+    points = [point for table in tables for point in _points(table, appliance)]
+    at = [at_ms for table in tables for at_ms in table.at_ms.tolist()] if measured else []
+    for name, seconds in (measured or {}).items():
+        for at_ms, point in zip(at, points, strict=True):
+            if at_ms in seconds and name in point["appliances"]:
+                point["appliances"][name]["measured_w"] = round(seconds[at_ms], 2)
+    return points
 
 
-def prediction_columns(tables: Sequence[PredictionTable], appliance: str | None = None) -> dict[str, Any]:
-    """For charts: power alone, null where a second has no prediction of an appliance."""
+def prediction_columns(
+    tables: Sequence[PredictionTable], appliance: str | None = None, measured: Measured | None = None
+) -> dict[str, Any]:
+    """For charts: power alone, null where a second has no prediction of an appliance, or nothing was measured."""
     names = [appliance] if appliance else sorted(appliances_of(tables))
+    at = [at_ms for table in tables for at_ms in table.at_ms.tolist()]
+    told = {name: seconds for name, seconds in (measured or {}).items() if name in names}
+    measured_w = {
+        name: [round(seconds[at_ms], 1) if at_ms in seconds else None for at_ms in at] for name, seconds in told.items()
+    }
     return {
-        "at_ms": [at_ms for table in tables for at_ms in table.at_ms.tolist()],
+        "at_ms": at,
+        **({"measured_w": measured_w} if measured_w else {}),
         "appliances": {name: [watt for table in tables for watt in _power_w(table, name)] for name in names},
         "other_w": [watt for table in tables for watt in numbers(table.other_w, 1)],
     }
@@ -34,7 +53,10 @@ def only(body: dict[str, Any], appliances: Set[str]) -> dict[str, Any]:
     """`body` for who may see just those appliances: the rest would tell of the others."""
     if "points" not in body:
         shown = {name: power_w for name, power_w in body["appliances"].items() if name in appliances}
-        return {**body, "appliances": shown, "other_w": [None] * len(body["at_ms"])}
+        found = {**body, "appliances": shown, "other_w": [None] * len(body["at_ms"])}
+        if "measured_w" in body:
+            found["measured_w"] = {name: said for name, said in body["measured_w"].items() if name in appliances}
+        return found
     points = [
         {**point, "appliances": {name: cell for name, cell in point["appliances"].items() if name in appliances}}
         for point in body["points"]

@@ -43,7 +43,10 @@ PROBLEM = obj(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT, request_id=TEXT)
 
 _READING_POINT = {**obj(time=TIME, power_w=maybe(NUMBER)), "description": "flags and held, where there is a remark"}
 _READING_COLUMNS = obj(building_id=TEXT, at_ms=listed(WHOLE), power_w=listed(maybe(NUMBER)), flags=listed(WHOLE))
-_CELL = obj(power_w=maybe(NUMBER), p_on=maybe(NUMBER), on=YES_NO)
+_CELL = {
+    **obj(power_w=maybe(NUMBER), p_on=maybe(NUMBER), on=maybe(YES_NO)),
+    "description": "measured_w, where it has a meter of its own; the others are null where nothing was predicted",
+}
 _PREDICTION_POINT = obj(time=TIME, appliances=by_name(_CELL), other_w=maybe(NUMBER))
 _PREDICTION_COLUMNS = obj(
     building_id=TEXT,
@@ -77,6 +80,22 @@ HEATMAP = obj(
     mean_w=_WEEK,
     kwh=_WEEK,
     seconds=_WEEK,
+)
+
+_FIGURES = obj(
+    seconds=WHOLE,
+    mae_w=maybe(NUMBER),
+    always_zero_mae_w=maybe(NUMBER),
+    f1=maybe(NUMBER),
+    precision=maybe(NUMBER),
+    recall=maybe(NUMBER),
+    on_s=WHOLE,
+    predicted_on_s=WHOLE,
+    energy_kwh=NUMBER,
+    predicted_energy_kwh=NUMBER,
+)
+ACCURACY = obj(
+    building_id=TEXT, appliances=by_name(obj(on_threshold_w=NUMBER, day=_FIGURES, week=_FIGURES)), hours_to_count=WHOLE
 )
 
 LIVE = obj(live=YES_NO, version=TEXT)

@@ -8,12 +8,13 @@ from typing import Any
 
 from flask import Flask
 
+from edge.accuracy import Accuracy
 from edge.adapters.influx import Influx
 from edge.adapters.streams import Streams
 from edge.config import influx_token
-from edge.errors import ConfigError
+from edge.errors import ConfigError, Rejected, Unavailable
 from edge.settings import Config
-from edge.unit import Unit
+from edge.unit import Unit, now_ms
 from gateway import REDIS_TIMEOUT_S, create_app
 from gateway.callers import EXTERNAL
 from gateway.hub import MAX_CLIENTS, Hub
@@ -24,6 +25,7 @@ from gateway.tls import Tls
 log = logging.getLogger("nilm.gateway")
 
 STOP_CHECK_S = 0.1
+COUNT_EVERY_S = 30.0
 THREADS = MAX_CLIENTS + 24
 """An open event stream holds a thread; 24 are left for requests."""
 CLIENT_TIMEOUT_S = 10
@@ -42,15 +44,31 @@ def run(config: Config) -> None:
     for thread in serving:
         thread.start()
     hub.start()
+    counting = threading.Thread(target=_count, args=(config, stopped := threading.Event()), name="count", daemon=True)
+    counting.start()
     scheme = "https" if config.gateway.tls_cert_file else "http"
     while not unit.stopping:
         unit.beat(f"the page is at {scheme}://{config.gateway.host}:{config.gateway.port}/")
         time.sleep(STOP_CHECK_S)
+    stopped.set()
     hub.stop()
     for server in servers:
         server.stop()
     for thread in serving:
         thread.join(timeout=1)
+
+
+def _count(config: Config, stopped: threading.Event) -> None:
+    """Keep the running accuracy of what is measured, so that no request has to count."""
+    streams = Streams.connect(config.redis.url, config.redis.outbox_h)
+    accuracy = Accuracy(config, streams, Influx.connect(config.influx, influx_token(config)))
+    while not stopped.wait(COUNT_EVERY_S):
+        try:
+            accuracy.turn(now_ms())
+        except (Unavailable, Rejected) as error:
+            log.debug("the accuracy is not counted: %s", error)
+        except Exception:
+            log.exception("counting the accuracy failed; it goes on")
 
 
 def listen(app: Flask, config: Config) -> Server:

@@ -29,13 +29,18 @@ def of_readings(points: Points, coarse: bool) -> Mapping[str, Sequence[Any]]:
 
 
 def of_predictions(points: Points, coarse: bool) -> Mapping[str, Sequence[Any]]:
-    """time (ms), appliance, and what is said of it; what no model explains is an appliance, other."""
+    """time (ms), appliance, and what is said of it; what no model explains is an appliance, other.
+
+    `measured_w` is a column where an appliance's own meter said anything.
+    """
     cells = [
         (at_ms, name, cell)
         for at_ms, point in zip(_times(points), points, strict=True)
         for name, cell in [*point["appliances"].items(), *_other(point)]
     ]
     names = [name for name in _OF_CELL if name not in (_FINE if coarse else _COARSE)]
+    if any("measured_w" in cell for _, _, cell in cells):
+        names.append("measured_w")
     columns = {name: [cell.get(name) for _, _, cell in cells] for name in names}
     return {"time": [row[0] for row in cells], "appliance": [row[1] for row in cells], **columns}
 

@@ -16,7 +16,7 @@ from edge.errors import ConfigError, NilmError, Unavailable
 _COLUMNS = {
     "mains": "power_w DOUBLE, voltage_v DOUBLE, current_a DOUBLE, flags BIGINT",
     "appliance": "appliance VARCHAR, power_w DOUBLE, p_on DOUBLE, low_w DOUBLE, high_w DOUBLE, "
-    '"on" BOOLEAN, warmup BOOLEAN, model VARCHAR',
+    '"on" BOOLEAN, warmup BOOLEAN, model VARCHAR, measured_w DOUBLE',
     "mains_1m": "samples INTEGER, power_w DOUBLE, min_w DOUBLE, max_w DOUBLE, export_w DOUBLE",
     "appliance_1m": "appliance VARCHAR, samples INTEGER, power_w DOUBLE, min_w DOUBLE, max_w DOUBLE, on_s INTEGER",
 }
@@ -223,19 +223,24 @@ def _rolled(kind: str) -> str:
 
 def _source(folder: SnapshotFolder, days: Sequence[Day], kind: str) -> str:
     root = folder.root.resolve()
-    files = [
-        str(root / folder.file(day, part).relative_to(folder.root)).replace("'", "''")
-        for day in days
-        for part in day.of(kind)
-        if folder.is_there(day, part)
-    ]
+    files: dict[bool, list[str]] = {}
+    for day in days:
+        for part in day.of(kind):
+            if folder.is_there(day, part):
+                path = str(root / folder.file(day, part).relative_to(folder.root)).replace("'", "''")
+                files.setdefault(part.measured or kind != "appliance", []).append(path)
     if not files:
         columns = ["time TIMESTAMPTZ", "date DATE", "building VARCHAR", *_COLUMNS[kind].split(", ")]
         nothing = ", ".join(f"NULL::{column.split()[1]} AS {column.split()[0]}" for column in columns)
         return f"(SELECT {nothing} WHERE false)"
+    sources = [_read(files[complete], "*" if complete else "*, NULL::DOUBLE AS measured_w") for complete in files]
+    return f"({' UNION ALL BY NAME '.join(sources)})"
+
+
+def _read(files: Sequence[str], columns: str) -> str:
     listed = ", ".join(f"'{file}'" for file in files)
     return (
-        f"read_parquet([{listed}], hive_partitioning = true, hive_types_autocast = false, "
+        f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning = true, hive_types_autocast = false, "  # noqa: S608
         "hive_types = {'building': VARCHAR, 'date': DATE})"
     )
 

@@ -7,7 +7,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from edge.adapters.streams import available
+from edge.adapters.redis_terms import available
 from edge.core.energy import Totals
 
 _TOLD = "nilm:announced"

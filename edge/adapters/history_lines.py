@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from edge.adapters.history_tables import SCHEMAS, Packed, Table, fields
+from edge.adapters.history_tables import Packed, Table, fields, is_of
 from edge.core.line_protocol import escaped_tag
 from edge.errors import Rejected
 
@@ -24,7 +24,7 @@ def check(kind: str, content: bytes) -> int:
         schema, rows = file.schema_arrow, int(file.metadata.num_rows)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise Rejected(f"no readable Parquet: {' '.join(str(error).split())[:200]}") from error
-    if not schema.equals(SCHEMAS[kind]):
+    if not is_of(kind, schema):
         raise Rejected(f"its columns are not those of {kind}")
     if any(group.num_rows > _MAX_GROUP_ROWS or group.total_byte_size > _MAX_GROUP_BYTES for group in groups):
         raise Rejected("it is packed in a way that nilm-edge never does, and far too large")

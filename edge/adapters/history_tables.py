@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from edge.core.manifest import HOUR_MS
+from edge.core.manifest import HOUR_MS, RAW
 from edge.errors import Rejected, Unavailable
 
 _TIME = ("time", pa.timestamp("ms", "UTC"))
@@ -37,6 +37,7 @@ SCHEMAS = {
             ("on", pa.bool_()),
             ("warmup", pa.bool_()),
             ("model", pa.string()),
+            ("measured_w", pa.float64()),
         ]
     ),
     "mains_1m": pa.schema([_TIME, *_ROLLED, ("export_w", pa.float64())]),
@@ -44,6 +45,9 @@ SCHEMAS = {
 }
 """Each kind's columns. Power is in W; of a minute it is the mean over its `samples` seconds, and `export_w` the mean of
 what flowed out; rows are sorted by appliance, then time."""
+MEASURED = "measured_w"
+_UNMEASURED = SCHEMAS["appliance"].remove(SCHEMAS["appliance"].get_field_index(MEASURED))
+"""The columns of a file of appliances none of which has a meter of its own; older files have no other."""
 Table = Any
 """A pyarrow.Table by one of SCHEMAS."""
 
@@ -51,6 +55,29 @@ Table = Any
 def fields(kind: str) -> list[str]:
     """The columns of a kind that are fields in InfluxDB."""
     return [name for name in SCHEMAS[kind].names if name not in {"time", "appliance"}]
+
+
+def has_measured(table: Table) -> bool:
+    """Whether an appliance's own meter said anything in these rows."""
+    return MEASURED in table.column_names and table[MEASURED].null_count < table.num_rows
+
+
+def values(table: Table) -> int:
+    """How many powers are in a table of seconds: predicted or of mains, and measured."""
+    names = [name for name in ("power_w", MEASURED) if name in table.column_names]
+    return sum(table.num_rows - table[name].null_count for name in names)
+
+
+def is_of(kind: str, schema: Any) -> bool:
+    """Whether a Parquet file's schema is that of a kind."""
+    return bool(schema.equals(SCHEMAS[kind]) or (kind == "appliance" and schema.equals(_UNMEASURED)))
+
+
+def whole(kind: str, table: Table) -> Table:
+    """A table read from a file, with each column of its kind."""
+    if kind != "appliance" or MEASURED in table.column_names:
+        return table
+    return table.append_column(SCHEMAS[kind].field(MEASURED), pa.nulls(table.num_rows, pa.float64()))
 
 
 def empty(kind: str) -> Table:
@@ -87,7 +114,12 @@ def from_csv(kind: str, body: bytes) -> Table:
 
 
 def merged(kind: str, old: Table, new: Table) -> Table:
-    """`old` and `new` together; where both have a second, `new` is right."""
+    """`old` and `new` together; where both have a second, `new` is right.
+
+    What was predicted stays where `new` has only what was measured, and the other way round.
+    """
+    if has_measured(old) or has_measured(new):
+        new = _completed(kind, old, new)
     if not old.num_rows or not new.num_rows:
         return new if new.num_rows else old
     keys = [name for name in ("appliance", "time") if name in SCHEMAS[kind].names]
@@ -95,6 +127,16 @@ def merged(kind: str, old: Table, new: Table) -> Table:
     if not kept.num_rows:
         return new
     return in_order(pa.concat_tables([kept.select(SCHEMAS[kind].names), new]))
+
+
+def _completed(kind: str, old: Table, new: Table) -> Table:
+    """`new`, with what `old` has of its seconds where it has nothing."""
+    keys = ["appliance", "time"]
+    names = fields(kind)
+    found = new.join(old, keys=keys, join_type="left outer", right_suffix="_old")
+    columns = {key: found[key] for key in keys}
+    columns |= {name: pc.coalesce(found[name], found[f"{name}_old"]) for name in names}
+    return in_order(pa.table({name: columns[name] for name in SCHEMAS[kind].names}, schema=SCHEMAS[kind]))
 
 
 def together(kind: str, pieces: Sequence[Table]) -> Table:
@@ -112,8 +154,10 @@ class Packed:
             self._file: Any = pq.ParquetFile(pa.BufferReader(content))
         except (OSError, ValueError, pa.ArrowException) as error:
             raise Rejected(f"no readable Parquet: {_one_line(error)}") from error
-        if not self._file.schema_arrow.equals(SCHEMAS[kind]):
+        if not is_of(kind, self._file.schema_arrow):
             raise Rejected(f"its columns are not those of {kind}")
+        self._kind = kind
+        self.measured = MEASURED in self._file.schema_arrow.names
         self._places: dict[str, list[int]] = {}
         for group in range(self._file.num_row_groups):
             names = self._file.read_row_group(group, columns=["appliance"]) if kind.startswith("appliance") else None
@@ -128,7 +172,7 @@ class Packed:
     def rows(self, name: str) -> Iterator[Table]:
         """The rows of one appliance, in parts."""
         for group in self._places.get(name, []):
-            found = self._file.read_row_group(group)
+            found = whole(self._kind, self._file.read_row_group(group))
             if "appliance" in found.column_names:
                 found = found.filter(pc.equal(found["appliance"], name))
             if len(self._without):
@@ -145,7 +189,7 @@ class Packed:
 
 def packed(kind: str, table: Table) -> Packed:
     """A table, taken together to a fraction of its size."""
-    return Packed(kind, to_parquet(kind, _by_appliance(kind, table)).content)
+    return Packed(kind, to_parquet(kind, _by_appliance(kind, table), measured=has_measured(table)).content)
 
 
 def joined(kind: str, pieces: Sequence[Packed]) -> Iterator[Table]:
@@ -172,8 +216,20 @@ def rows_by_hour(table: Table) -> dict[int, int]:
     return {int(entry["values"]): int(entry["counts"]) for entry in sorted(counted, key=lambda entry: entry["values"])}
 
 
+def values_by_hour(table: Table) -> dict[int, int]:
+    """How many powers (see `values`) each hour has, where it has any."""
+    if not has_measured(table):
+        return rows_by_hour(table)
+    counted: Counter[int] = Counter()
+    for name in ("power_w", MEASURED):
+        counted.update(rows_by_hour(table.filter(pc.is_valid(table[name]))))
+    return dict(sorted(counted.items()))
+
+
 def minutes(kind: str, seconds: Table) -> Table:
-    """`mains` as `mains_1m`, `appliance` as `appliance_1m`."""
+    """`mains` as `mains_1m`, `appliance` as `appliance_1m`: what was predicted alone."""
+    if has_measured(seconds):
+        seconds = seconds.filter(pc.is_valid(seconds["power_w"]))
     power_w = seconds["power_w"]
     columns = {"time": floor(seconds["time"], 60_000), "power_w": power_w}
     aggregates = [("power_w", "count"), ("power_w", "mean"), ("power_w", "min"), ("power_w", "max")]
@@ -195,23 +251,29 @@ def minutes(kind: str, seconds: Table) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A Parquet file in memory: its content, how many rows it has, and how many of each hour."""
+    """A Parquet file in memory: its content, how many rows it has, and how many powers of each hour."""
 
     content: bytes
     rows: int
     by_hour: dict[int, int]
+    measured: bool = False
+    """Whether it has the column of what appliances' own meters said."""
 
 
-def to_parquet(kind: str, groups: Iterable[Table]) -> Written:
-    """Sorted rows as a Parquet file, zstd; each group, such as an appliance's day, can be read without the others."""
+def to_parquet(kind: str, groups: Iterable[Table], *, measured: bool = False) -> Written:
+    """Sorted rows as a Parquet file, zstd; each group, such as an appliance's day, can be read without the others.
+
+    `measured`: keep what appliances' own meters said; without, the file has no such column.
+    """
     sink = io.BytesIO()
     rows, by_hour = 0, Counter[int]()
-    with _writer(kind, sink) as writer:
+    schema = _UNMEASURED if kind == "appliance" and not measured else SCHEMAS[kind]
+    with _writer(schema, sink) as writer:
         for group in groups:
-            writer.write_table(group, row_group_size=1 << 20)
+            writer.write_table(group.select(schema.names), row_group_size=1 << 20)
             rows += group.num_rows
-            by_hour.update(rows_by_hour(group))
-    return Written(sink.getvalue(), rows, dict(by_hour))
+            by_hour.update(values_by_hour(group) if kind in RAW else rows_by_hour(group))
+    return Written(sink.getvalue(), rows, dict(by_hour), measured and kind == "appliance")
 
 
 def with_minutes(kind: str, pieces: Sequence[Packed], had: Sequence[bytes] = ()) -> dict[str, Written]:
@@ -227,7 +289,7 @@ def with_minutes(kind: str, pieces: Sequence[Packed], had: Sequence[bytes] = ())
                 rolled.append(minutes(kind, group))
                 yield group
 
-    seconds = to_parquet(kind, groups())
+    seconds = to_parquet(kind, groups(), measured=any(piece.measured for piece in pieces))
     of_minutes = f"{kind}_1m"
     now = together(of_minutes, rolled)
     for content in had:
@@ -241,17 +303,17 @@ def from_parquet(kind: str, content: bytes) -> Table:
         table = pq.read_table(pa.BufferReader(content))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise Rejected(f"no readable Parquet: {_one_line(error)}") from error
-    if not table.schema.equals(SCHEMAS[kind]):
+    if not is_of(kind, table.schema):
         raise Rejected(f"its columns are not those of {kind}")
-    return table
+    return whole(kind, table)
 
 
-def _writer(kind: str, sink: io.BytesIO) -> Any:
+def _writer(schema: Any, sink: io.BytesIO) -> Any:
     """Time as differences, what repeats by a dictionary: 40 % smaller than plain, and DuckDB reads both."""
-    repeated = [name for name in SCHEMAS[kind].names if name not in {"time", "on", "warmup"}]
+    repeated = [name for name in schema.names if name not in {"time", "on", "warmup"}]
     return pq.ParquetWriter(
         sink,
-        SCHEMAS[kind],
+        schema,
         compression="zstd",
         use_dictionary=repeated,
         column_encoding={"time": "DELTA_BINARY_PACKED"},

@@ -7,7 +7,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from edge.adapters.streams import available
+from edge.adapters.redis_terms import available
 
 
 class RedisNotes:
@@ -24,10 +24,10 @@ class RedisNotes:
         with available():
             pipeline = self._redis.pipeline(transaction=True)
             pipeline.sadd("nilm:buildings", building)
-            there = set(self._redis.hkeys(f"{key}:counters"))
             for name, value in counters.items():
-                if name.encode() not in there:
-                    pipeline.hset(f"{key}:counters", name, value)
+                measured = name.startswith("measured_")  # by the meters of single appliances
+                of = f"{key}:measured_counters" if measured else f"{key}:counters"
+                pipeline.hsetnx(of, name.removeprefix("measured_"), value)
             if not self._redis.exists(f"{key}:events"):
                 for at_ms, state in events:
                     pipeline.xadd(f"{key}:events", {"at_ms": at_ms, "state": state})

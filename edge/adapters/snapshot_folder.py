@@ -88,9 +88,9 @@ class SnapshotFolder:
             raise Rejected(f"{file} is not what was written: its sha256 is another")
         return content
 
-    def add(self, day: Day, kind: str, hour: int | None, rows: int, content: bytes) -> Part:
+    def add(self, day: Day, kind: str, hour: int | None, rows: int, content: bytes, *, measured: bool = False) -> Part:
         """Write one file; it counts once `commit` has named it."""
-        part = Part(kind, hour, rows, len(content), sha256(content).hexdigest())
+        part = Part(kind, hour, rows, len(content), sha256(content).hexdigest(), measured)
         if not self.is_there(day, part):
             write_whole(self.file(day, part), content)
         return part

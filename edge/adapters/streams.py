@@ -1,5 +1,6 @@
 """Redis: each building's window, predictions, outbox and counters, and what the services say of themselves.
 
+What an appliance's own meter says is a sample too: of a window of its own, and of the building's outbox.
 A stream entry of the window and of the predictions has the id `<at_ms>-0`, so a second is there once or not at all.
 The outbox numbers its entries by itself; its reader removes them once they are stored.
 Predictions bring numpy with them, 20 MiB, so that they are imported by the methods that touch them.
@@ -7,8 +8,7 @@ Predictions bring numpy with them, 20 MiB, so that they are imported by the meth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
@@ -20,8 +20,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from edge.adapters.redis_measured import Measured
+from edge.adapters.redis_terms import at_ms_of, available, key_of
 from edge.core.sample import WINDOW_S, Flags, Sample
-from edge.errors import Unavailable
 
 if TYPE_CHECKING:
     from edge.core.prediction import Column, PredictionTable, Tick
@@ -40,24 +41,27 @@ class OutboxEntry:
     content: Sample | Tick
 
 
-class Streams:
+class Streams(Measured):
     """One connection to Redis. Every method raises Unavailable while Redis cannot do its part."""
 
-    def __init__(self, client: redis.Redis, outbox_h: int) -> None:
+    def __init__(self, client: redis.Redis, outbox_h: int, circuits: Mapping[str, int] | None = None) -> None:
         self._redis: Any = client
-        self._outbox_length = outbox_h * 3600 * 2
+        self._outbox_s = outbox_h * 3600
+        self._circuits = circuits or {}
         self._add_sample: Callable[..., Any] = client.register_script((_HERE / "add_sample.lua").read_text())
         self._add_tick: Callable[..., Any] = client.register_script((_HERE / "add_tick.lua").read_text())
         self._layouts: dict[bytes, tuple[Column, ...]] = {}
         self._written: dict[tuple[Column, ...], bytes] = {}
 
     @classmethod
-    def connect(cls, url: str, outbox_h: int = 26, timeout_s: float = 5.0) -> Self:
-        """Prepare a connection; Redis need not be there yet."""
+    def connect(
+        cls, url: str, outbox_h: int = 26, timeout_s: float = 5.0, circuits: Mapping[str, int] | None = None
+    ) -> Self:
+        """Prepare a connection; Redis need not be there yet. `circuits`: how many a building measures."""
         client = redis.Redis.from_url(
             url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
         )
-        return cls(client, outbox_h)
+        return cls(client, outbox_h, circuits)
 
     # -- the pipeline's way in ----------------------------------------------------------------
 
@@ -65,11 +69,16 @@ class Streams:
         """Store samples, oldest first; say of each: accepted, duplicate or late."""
         with available():
             pipeline = self._redis.pipeline(transaction=False)
-            for building in {sample.building for sample in samples}:
+            for building in {sample.building for sample in samples if not sample.appliance}:
                 pipeline.sadd("nilm:buildings", building)
+            for building, appliance in {(sample.building, sample.appliance) for sample in samples if sample.appliance}:
+                pipeline.sadd(key_of(building, "measured"), appliance)
             for sample in samples:
-                keys = [_key(sample.building, name) for name in ("window", "outbox", "counters")]
-                args = [sample.at_ms, WINDOW_S, self._outbox_length, int(sample.flags), *_fields(sample)]
+                window = f"measured:{sample.appliance}" if sample.appliance else "window"
+                counters = "measured_counters" if sample.appliance else "counters"
+                keys = [key_of(sample.building, name) for name in (window, "outbox", counters)]
+                length = self._outbox_length(sample.building)
+                args = [sample.at_ms, WINDOW_S, length, int(sample.flags), *_fields(sample)]
                 self._add_sample(keys=keys, args=args, client=pipeline)
             return [verdict.decode() for verdict in pipeline.execute()[-len(samples) :]]
 
@@ -82,17 +91,16 @@ class Streams:
         with available():
             pipeline = self._redis.pipeline(transaction=False)
             for tick in ticks:
-                keys = [_key(tick.building, name) for name in ("predictions", "outbox", "counters")]
+                keys = [key_of(tick.building, name) for name in ("predictions", "outbox", "counters")]
                 layout = self._layout_of(tick.columns)
                 packed = pack(tick.values, tick.other_w)
-                args = [tick.at_ms, WINDOW_S, self._outbox_length, layout, packed]
+                args = [tick.at_ms, WINDOW_S, self._outbox_length(tick.building), layout, packed]
                 self._add_tick(keys=keys, args=args, client=pipeline)
             pipeline.execute()
 
-    def count(self, building: str, name: str, by: int = 1) -> None:
-        """Add to a building's counter, for what leaves no entry (malformed, future, what the spool dropped)."""
-        with available():
-            self._redis.hincrby(_key(building, "counters"), name, by)
+    def _outbox_length(self, building: str) -> int:
+        """Each second, an entry for the sample, for its predictions, for each appliance that is measured."""
+        return self._outbox_s * (2 + self._circuits.get(building, 0))
 
     # -- reading the last hour ----------------------------------------------------------------
 
@@ -104,64 +112,64 @@ class Streams:
     def window(self, building: str, last: int = WINDOW_S) -> list[Sample]:
         """The newest `last` samples, oldest first."""
         with available():
-            entries = self._redis.xrevrange(_key(building, "window"), count=last)
+            entries = self._redis.xrevrange(key_of(building, "window"), count=last)
         return [_sample(building, entry_id, fields) for entry_id, fields in reversed(entries)]
 
     def readings(self, building: str, last: int = WINDOW_S) -> list[tuple[int, float, int]]:
         """The same as (at_ms, power_w, flags): three times as fast, for readers that want no more."""
         with available():
-            entries = self._redis.xrevrange(_key(building, "window"), count=last)
+            entries = self._redis.xrevrange(key_of(building, "window"), count=last)
         return [
-            (_at_ms(entry_id), float(fields[b"power_w"]), int(fields[b"flags"]))
+            (at_ms_of(entry_id), float(fields[b"power_w"]), int(fields[b"flags"]))
             for entry_id, fields in reversed(entries)
         ]
 
     def samples_after(self, building: str, at_ms: int) -> list[Sample]:
         """The window's samples newer than `at_ms`, oldest first."""
         with available():
-            entries = self._redis.xrange(_key(building, "window"), min=f"({at_ms}-0")
+            entries = self._redis.xrange(key_of(building, "window"), min=f"({at_ms}-0")
         return [_sample(building, entry_id, fields) for entry_id, fields in entries]
 
     def predictions(self, building: str, last: int = WINDOW_S) -> list[PredictionTable]:
         """The newest `last` seconds of predictions, oldest first: one table for each run of the same columns."""
         with available():
-            entries = self._redis.xrevrange(_key(building, "predictions"), count=last)
+            entries = self._redis.xrevrange(key_of(building, "predictions"), count=last)
             return self._tables(entries[::-1])
 
     def predictions_after(self, building: str, at_ms: int) -> list[PredictionTable]:
         """The predictions newer than `at_ms`, oldest first."""
         with available():
-            return self._tables(self._redis.xrange(_key(building, "predictions"), min=f"({at_ms}-0"))
+            return self._tables(self._redis.xrange(key_of(building, "predictions"), min=f"({at_ms}-0"))
 
     def newest_ms(self, building: str, stream: str) -> int | None:
         """The newest second in a building's `window` or `predictions`."""
         with available():
-            entries = self._redis.xrevrange(_key(building, stream), count=1)
-        return _at_ms(entries[0][0]) if entries else None
+            entries = self._redis.xrevrange(key_of(building, stream), count=1)
+        return at_ms_of(entries[0][0]) if entries else None
 
     def oldest_ms(self, building: str, stream: str) -> int | None:
         """The oldest second in a building's `window` or `predictions`."""
         with available():
-            entries = self._redis.xrange(_key(building, stream), count=1)
-        return _at_ms(entries[0][0]) if entries else None
+            entries = self._redis.xrange(key_of(building, stream), count=1)
+        return at_ms_of(entries[0][0]) if entries else None
 
     def oldest_unpredicted_ms(self, building: str) -> int | None:
         """The oldest second of the window that has no prediction yet; None where each has."""
         after = self.newest_ms(building, "predictions") or 0
         with available():
-            entries = self._redis.xrange(_key(building, "window"), min=f"({after}-0", count=1)
-        return _at_ms(entries[0][0]) if entries else None
+            entries = self._redis.xrange(key_of(building, "window"), min=f"({after}-0", count=1)
+        return at_ms_of(entries[0][0]) if entries else None
 
     def length(self, building: str, stream: str) -> int:
         """How many entries a building's `window`, `predictions` or `outbox` holds."""
         with available():
-            return int(self._redis.xlen(_key(building, stream)))
+            return int(self._redis.xlen(key_of(building, stream)))
 
     def wait(self, stream: str, after_ms: Mapping[str, int], timeout_s: float) -> set[str]:
         """Wait until some building's `stream` has a second newer than the one named; say which buildings."""
         if not after_ms:
             raise ValueError("no building to wait for")
-        wanted = {_key(building, stream): f"{at_ms}-0" for building, at_ms in after_ms.items()}
+        wanted = {key_of(building, stream): f"{at_ms}-0" for building, at_ms in after_ms.items()}
         with available():
             found = self._redis.xread(wanted, count=1, block=max(1, round(timeout_s * 1000)))
         return {_building(name) for name, _ in _streams(found)}
@@ -170,7 +178,7 @@ class Streams:
 
     def read_outbox(self, after: Mapping[str, bytes], count: int, timeout_s: float) -> dict[str, list[OutboxEntry]]:
         """Wait for entries after each building's id (b"0-0" for all); at most `count` a building, oldest first."""
-        wanted = {_key(building, "outbox"): entry_id for building, entry_id in after.items()}
+        wanted = {key_of(building, "outbox"): entry_id for building, entry_id in after.items()}
         with available():
             found = self._redis.xread(wanted, count=count, block=max(1, round(timeout_s * 1000)))
             return {
@@ -183,7 +191,7 @@ class Streams:
         oldest_ms, after = None, b"-"
         while True:
             with available():
-                entries = self._redis.xrange(_key(building, "outbox"), min=after, count=_LOOK)
+                entries = self._redis.xrange(key_of(building, "outbox"), min=after, count=_LOOK)
             times_ms = [int(fields[b"at_ms"]) for _, fields in entries]
             oldest_ms = min([*times_ms, *([] if oldest_ms is None else [oldest_ms])], default=None)
             if len(entries) < _LOOK:
@@ -193,7 +201,7 @@ class Streams:
     def newest_in_outbox(self, building: str, count: int) -> list[OutboxEntry]:
         """A building's newest `count` outbox entries, oldest first."""
         with available():
-            entries = self._redis.xrevrange(_key(building, "outbox"), count=count)
+            entries = self._redis.xrevrange(key_of(building, "outbox"), count=count)
             return [self._outbox_entry(building, *entry) for entry in reversed(entries)]
 
     def remove_from_outbox(self, building: str, up_to: bytes) -> None:
@@ -201,27 +209,20 @@ class Streams:
         milliseconds, _, sequence = up_to.partition(b"-")
         with available():
             self._redis.xtrim(
-                _key(building, "outbox"), minid=b"%s-%d" % (milliseconds, int(sequence) + 1), approximate=False
+                key_of(building, "outbox"), minid=b"%s-%d" % (milliseconds, int(sequence) + 1), approximate=False
             )
 
     # -- what the services say ----------------------------------------------------------------
 
-    def counters(self, building: str) -> dict[str, int]:
-        """A building's counters since its first sample."""
-        with available():
-            return {
-                name.decode(): int(value) for name, value in self._redis.hgetall(_key(building, "counters")).items()
-            }
-
     def add_event(self, building: str, state: str, at_ms: int) -> None:
         """Remember that a building's meter is in another state since `at_ms`; of some 5,000 changes."""
         with available():
-            self._redis.xadd(_key(building, "events"), {"at_ms": at_ms, "state": state}, maxlen=_EVENTS)
+            self._redis.xadd(key_of(building, "events"), {"at_ms": at_ms, "state": state}, maxlen=_EVENTS)
 
     def events(self, building: str) -> list[tuple[int, str]]:
         """Since when a building's meter was in which state, as it was told."""
         with available():
-            entries = self._redis.xrange(_key(building, "events"))
+            entries = self._redis.xrange(key_of(building, "events"))
         return [(int(fields[b"at_ms"]), fields[b"state"].decode()) for _, fields in entries]
 
     def beat(self, service: str, state: Mapping[str, Any]) -> None:
@@ -269,7 +270,7 @@ class Streams:
         tables = []
         for layout, run in groupby(entries, key=lambda entry: entry[1][b"layout"]):
             rows = list(run)
-            at_ms = [_at_ms(entry_id) for entry_id, _ in rows]
+            at_ms = [at_ms_of(entry_id) for entry_id, _ in rows]
             tables.append(unpack(self._columns_of(layout), at_ms, [fields[b"packed"] for _, fields in rows]))
         return tables
 
@@ -284,36 +285,14 @@ class Streams:
         return OutboxEntry(entry_id, Tick(building, at_ms, columns, table.values[0], float(table.other_w[0])))
 
 
-@contextmanager
-def available() -> Iterator[None]:
-    """Raises Unavailable for what Redis says while it cannot do its part."""
-    try:
-        yield
-    except (redis.ConnectionError, redis.TimeoutError) as error:
-        raise Unavailable(f"Redis is away: {error}") from error
-    except (redis.OutOfMemoryError, redis.ReadOnlyError) as error:
-        raise Unavailable(f"Redis takes no data: {error}") from error
-    except redis.ResponseError as error:
-        if "MISCONF" in str(error):  # it cannot write its own file: the disk is full, or worse
-            raise Unavailable(f"Redis takes no data: {error}") from error
-        raise
-
-
-def _key(building: str, stream: str) -> str:
-    return f"nilm:{building}:{stream}"
-
-
 def _building(key: bytes) -> str:
     return key.decode().split(":")[1]
 
 
-def _at_ms(entry_id: bytes) -> int:
-    return int(entry_id.partition(b"-")[0])
-
-
 def _fields(sample: Sample) -> list[str]:
     named = (("power_w", sample.power_w), ("voltage_v", sample.voltage_v), ("current_a", sample.current_a))
-    return [text for name, value in named if value is not None for text in (name, repr(value))]
+    fields = [text for name, value in named if value is not None for text in (name, repr(value))]
+    return [*fields, "appliance", sample.appliance] if sample.appliance else fields
 
 
 def _sample(building: str, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Sample:
@@ -322,7 +301,8 @@ def _sample(building: str, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Sa
 
     flags = Flags(int(fields[b"flags"]))
     power_w = float(fields[b"power_w"])
-    return Sample(building, _at_ms(entry_id), power_w, number(b"voltage_v"), number(b"current_a"), flags)
+    appliance = fields.get(b"appliance", b"").decode()
+    return Sample(building, at_ms_of(entry_id), power_w, number(b"voltage_v"), number(b"current_a"), flags, appliance)
 
 
 def _streams(found: Any) -> list[tuple[bytes, Any]]:

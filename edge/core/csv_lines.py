@@ -14,9 +14,12 @@ COLUMNS = {
         "on": "bool",
         "warmup": "bool",
         "model": "text",
+        "measured_w": "float",
     },
 }
 """Each measurement's fields, and what they are."""
+POWERS = {"mains": "power_w", "appliance": "power_w, measured_w"}
+"""The fields of which each point has at least one, as InfluxQL selects them."""
 
 
 def fields_of(kind: str, *, texts: bool = True) -> list[str]:

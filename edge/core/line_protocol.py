@@ -18,19 +18,29 @@ _ONE_OF_OURS = re.compile(
 )
 
 
+_MEASURED = re.compile(r"appliance,appliance=((?:\\.|[^, ])+),building=([^, ]+) measured_w=([^, ]+) (\d+)")
+MEASURED = "measured"
+"""What a Point calls the power that an appliance's own meter says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What can be asked of a written line: mains, or the rest that no model explains, at one second."""
+    """What can be asked of a written line: mains, the rest, or what an appliance's own meter said, at one second."""
 
     measurement: str
     building: str
     at_ms: int
     power_w: float
     flags: int
+    appliance: str = ""
+    """Whose power it is; its `measurement` is then MEASURED."""
 
 
 def sample_line(sample: Sample) -> str:
-    """One point of measurement `mains`."""
+    """One point of measurement `mains`; of `appliance` where the sample is of one, beside what is predicted for it."""
+    if sample.appliance:
+        tags = f"appliance={escaped_tag(sample.appliance)},building={escaped_tag(sample.building)}"
+        return f"appliance,{tags} measured_w={_float(sample.power_w)} {sample.at_ms // 1000}"
     fields = f"power_w={_float(sample.power_w)},flags={int(sample.flags)}i"
     if sample.voltage_v is not None:
         fields += f",voltage_v={_float(sample.voltage_v)}"
@@ -71,7 +81,10 @@ def is_mains(line: str) -> bool:
 
 
 def point_of(line: str) -> Point | None:
-    """What `sample_line` wrote, or `tick_lines` of the rest; None for an appliance."""
+    """What `sample_line` wrote, or `tick_lines` of the rest; None for a prediction of an appliance."""
+    if found := _MEASURED.fullmatch(line):
+        name, building, power_w, at_s = found.groups()
+        return Point(MEASURED, building, int(at_s) * 1000, float(power_w), 0, re.sub(r"\\(.)", r"\1", name))
     found = _ONE_OF_OURS.fullmatch(line)
     if not found:
         return None
@@ -80,7 +93,10 @@ def point_of(line: str) -> Point | None:
 
 
 def ends_of(lines: Sequence[str]) -> list[Point]:
-    """The first and last second of mains, and of the rest, in a building's `lines`; of a second's the last line."""
+    """The first and last second of mains, of the rest and of what was measured in a building's `lines`.
+
+    Of a second's the last line.
+    """
     seconds: dict[str, dict[int, Point]] = {}
     for line in lines:
         if point := point_of(line):

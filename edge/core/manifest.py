@@ -26,6 +26,8 @@ class Part:
     rows: int
     size_bytes: int
     sha256: str
+    measured: bool = False
+    """Whether it has a column of what appliances' own meters said."""
 
     @property
     def name(self) -> str:
@@ -35,7 +37,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One building's UTC day. `rows`: by measurement, the rows of each hour that has any."""
+    """One building's UTC day. `rows`: by measurement, the rows of each hour that has any; one that also tells what an
+    appliance's own meter said counts twice."""
 
     building: str
     date: str
@@ -92,6 +95,7 @@ def to_json(day: Day) -> bytes:
                 "rows": part.rows,
                 "bytes": part.size_bytes,
                 "sha256": part.sha256,
+                **({"measured": True} if part.measured else {}),
             }
             for part in day.parts
         ],
@@ -106,7 +110,14 @@ def from_json(content: bytes) -> Day:
         if said["format"] != _FORMAT:
             raise ValueError(f"the manifest has format {said['format']}, not {_FORMAT}")
         parts = tuple(
-            Part(entry["kind"], entry["hour"], int(entry["rows"]), int(entry["bytes"]), str(entry["sha256"]))
+            Part(
+                entry["kind"],
+                entry["hour"],
+                int(entry["rows"]),
+                int(entry["bytes"]),
+                str(entry["sha256"]),
+                bool(entry.get("measured", False)),
+            )
             for entry in said["parts"]
         )
         if any(

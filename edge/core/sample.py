@@ -1,4 +1,4 @@
-"""The sample: one second of a building's mains."""
+"""The sample: one second of a building's mains, or of one appliance that has a meter of its own."""
 
 import math
 import re
@@ -41,7 +41,7 @@ def check_building(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One second of mains: `at_ms` a whole second, UTC; import is positive. BadReading where it is impossible."""
+    """One second: `at_ms` a whole second, UTC; import is positive. BadReading where it is impossible."""
 
     building: str
     at_ms: int
@@ -49,6 +49,8 @@ class Sample:
     voltage_v: float | None = None
     current_a: float | None = None
     flags: Flags = NO_FLAGS
+    appliance: str = ""
+    """The appliance whose power a meter of its own measured; "" for mains."""
 
     def __post_init__(self) -> None:
         check_building(self.building)

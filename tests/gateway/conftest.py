@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import urllib3
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, sync_playwright
 
 from edge.adapters.influx import Influx
 from edge.adapters.processes import free_port
@@ -83,3 +85,17 @@ def gateway(config: Config, streams: Streams, tmp_path: Path) -> Iterator[Gatewa
     yield running
     if running.process.poll() is None:
         running.stop()
+
+
+QUIET = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, for the page."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert program, "chromium is not installed: sudo apt-get install chromium"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=[*QUIET.split(), "--no-first-run"])
+        yield running
+        running.close()

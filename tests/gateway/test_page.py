@@ -1,7 +1,6 @@
 """The page in a real browser: headless Chromium."""
 
 import gzip
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from edge.adapters.accounts import Accounts
 from edge.adapters.passwords import hash_password
@@ -21,18 +20,7 @@ from tests.gateway.conftest import Gateway
 from tests.gateway.house import CYCLES, fill, now_s, playing, second
 from tests.servers import Servers, wait_until
 
-QUIET = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
 WAIT_MS = 10_000
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert program, "chromium is not installed: sudo apt-get install chromium"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=[*QUIET.split(), "--no-first-run"])
-        yield running
-        running.close()
 
 
 @contextmanager

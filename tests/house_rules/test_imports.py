@@ -15,7 +15,8 @@ PURE |= {"bz2", "csv", "struct", "zlib", "math", "re", "typing", "numpy", "edge"
 OWNER = {
     "paho": {"edge/adapters/mqtt.py"},
     "redis": {
-        f"edge/adapters/{name}.py" for name in ("streams", "energy_totals", "redis_guard", "redis_log", "redis_notes")
+        f"edge/adapters/{name}.py"
+        for name in ("streams", "energy_totals", "redis_guard", "redis_log", "redis_notes", "redis_terms")
     },
     "sqlite3": {"edge/adapters/accounts.py"},
     "argon2": {"edge/adapters/passwords.py"},

@@ -16,6 +16,11 @@ export async function loadHour(building) {
   return Promise.all(both)
 }
 
+// How right predictions were of appliances that have a meter of their own; none where it cannot be asked.
+export async function loadAccuracy(building) {
+  return (await getJson(`/analytics/accuracy?${new URLSearchParams({ building_id: building })}`)).appliances
+}
+
 // Follows a building. The browser reconnects by itself and names the last event it has; where it gives up, we do.
 export class Feed {
   constructor(building, newestMs, { onSecond, onStatus, onConnection, onRefused }) {

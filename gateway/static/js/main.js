@@ -1,7 +1,7 @@
 // Puts the page together: first the last hour, then each second as it comes.
 
 import { Chart } from './chart.js'
-import { Feed, loadBuildings, loadHour } from './feed.js'
+import { Feed, loadAccuracy, loadBuildings, loadHour } from './feed.js'
 import { bareWatts, energy, timeOfDay, watts } from './format.js'
 import { slotsOf } from './palette.js'
 import { installLogOut, knowMe, reloadUnlessKnown, showLogIn } from './login.js'
@@ -15,6 +15,7 @@ import { installTheme } from './toggle.js'
 const HELD = 1
 const ARRIVAL_TIME = 2
 const LOOK_AGAIN_MS = 3000
+const COMPARE_MS = 60000
 
 const $ = (id) => document.getElementById(id)
 const chart = new Chart($('chart'), (point) => showHover($('hover'), point, chart.slots))
@@ -24,6 +25,7 @@ let vitals = new Vitals()
 let feed = null
 let drawn = ''
 let pending = false
+let compared = -Infinity
 
 fillTexts()
 installTheme($('theme'), rebuild)
@@ -59,9 +61,19 @@ async function start() {
   follow($('building').value)
 }
 
+async function compare() { // the accuracy of what is measured changes slowly, and most homes measure nothing
+  if (document.hidden || performance.now() - compared < COMPARE_MS) return
+  compared = performance.now()
+  const building = document.body.dataset.building
+  const found = await loadAccuracy(building).catch(() => null)
+  if (found && document.body.dataset.building === building) rows.accuracy = found
+}
+
 async function follow(building) {
   feed?.close()
   feed = null
+  rows.accuracy = {}
+  compared = -Infinity
   document.body.dataset.building = building
   let hour
   try {
@@ -79,7 +91,12 @@ async function follow(building) {
   // the newest second again, for what the columns leave out: states, probabilities, intervals
   const resumeAfter = () => mine.now?.at_ms ?? (mine.split_ms == null ? null : mine.split_ms - 1000)
   feed = new Feed(building, resumeAfter, {
-    onSecond: (event) => { mine.add(event); my.onSecond(event.at_ms); soon() },
+    onSecond: (event) => {
+      mine.add(event)
+      my.onSecond(event.at_ms)
+      if (event.measured) compare()
+      soon()
+    },
     onStatus: (status) => { my.onStatus(status); soon() },
     onConnection: (connected) => { my.onConnection(connected); soon() },
     onRefused: reloadUnlessKnown,

@@ -9,6 +9,7 @@ export class Rows {
     this.onFocus = onFocus
     this.rows = new Map()
     this.pinned = null
+    this.accuracy = {} // by appliance: how right its predictions were, where it has a meter of its own
   }
 
   build(appliances, slots) {
@@ -56,11 +57,11 @@ export class Rows {
     const total = Math.max(event.power_w, 1)
     for (const [name, row] of this.rows) {
       if (name === 'other') this.showPower(row, event.other_w, total, strings.unexplained)
-      else this.showAppliance(row, event.appliances[name], total)
+      else this.showAppliance(row, event.appliances[name], total, event.measured?.[name], this.accuracy[name]?.day)
     }
   }
 
-  showAppliance(row, cell, total) {
+  showAppliance(row, cell, total, measured, day) {
     row.item.hidden = cell == null
     if (cell == null) return
     row.item.dataset.on = cell.on
@@ -69,6 +70,9 @@ export class Rows {
     const sure = Math.min(99, Math.round(100 * (cell.on ? cell.p_on : 1 - cell.p_on)))
     const about = [cell.warmup ? strings.warming : strings.chance(sure)]
     if (cell.on && cell.high_w > cell.low_w) about.push(strings.interval(...range(cell.low_w, cell.high_w)))
+    if (measured) about.push(strings.measured(watts(measured.measured_w)))
+    if (day?.seconds) about.push(strings.accuracy(watts(day.mae_w), day.f1))
+    row.item.dataset.measuredW = measured ? measured.measured_w : ''
     row.about.title = strings.chanceTitle
     this.showPower(row, cell.power_w, total, ['', ...about].join(' · '))
   }

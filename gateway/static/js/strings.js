@@ -50,6 +50,8 @@ export const strings = {
   unsplitBanner: (s) => `The meter reports, but for ${duration(s)} nothing has split it into appliances. “nilm-edge status” says whether nilm-infer runs.`,
   lostBanner: 'This page has lost its connection to nilm-edge and tries again by itself. The numbers below stand still.',
   redisBanner: 'Redis, which keeps the last hour, does not answer. The numbers below stand still until it is back.',
+  measured: (power) => `its own meter says ${power}`,
+  accuracy: (off, f1) => `last day ${off} off on average${f1 == null ? '' : `, F1 ${f1.toFixed(2)}`}`,
   interval: (low, high) => `${low} to ${high}`,
   chance: (percent) => `${percent} % sure`,
   chanceTitle: 'The model’s own probability for the state it shows',
