@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.core.line_protocol import sample_line, tick_lines
+from edge.core.line_protocol import MEASURED, Point, ends_of, is_mains, point_of, sample_line, tick_lines
 from edge.core.prediction import COLUMN, Column, Tick
 from edge.core.sample import Flags, Sample
 
@@ -28,3 +29,13 @@ def test_a_float_is_always_written_as_one_and_keeps_its_value(power_w: float) ->
     assert "." in text or "e" in text
     assert not text.endswith("i")
     assert float(text) == float(f"{power_w:.7g}")
+
+
+@pytest.mark.parametrize("name", ["Oven", "Heat pump, cellar", "a=b", "back\\slash"])
+def test_what_was_measured_can_be_asked_of_its_line(name: str) -> None:
+    sample = Sample("home", 1_700_000_000_000, 12.5, 230.0, flags=Flags.HELD, appliance=name)
+    line = sample_line(sample)
+    assert line.endswith(f" measured_w=12.5 {1_700_000_000}")
+    assert not is_mains(line)
+    assert point_of(line) == Point(MEASURED, "home", 1_700_000_000_000, 12.5, 0, name)
+    assert ends_of([line]) == [point_of(line)]
