@@ -21,6 +21,7 @@ KNOWN_NAMES = {
     "INFLUX_BUCKET_PRED": ("influx", "bucket_pred"),
     "CORS_ORIGINS": ("gateway", "cors_origins"),
     "PORT": ("gateway", "port"),
+    "E2E_PROBES_ENABLED": ("gateway", "e2e_probes"),
 }
 """Variables that users know from the system this one succeeds."""
 

@@ -97,6 +97,7 @@ class QuarterHours:
 
 
 def _quarters(name: str, rows: Sequence[Any], export_ws: dict[int, float], on_s: dict[int, int]) -> Quarters:
+    rows = [row for row in rows if row[2]]  # a second that has only what another meter measured is none
     times = [row[0] for row in rows]
     return Quarters(
         name,

@@ -5,19 +5,7 @@ from dataclasses import Field, dataclass, field, fields, is_dataclass
 from typing import Any
 
 from edge.meters import FAMILIES
-
-
-def setting(
-    default: Any,
-    doc: str,
-    *,
-    secret: bool = False,
-    low: float | None = None,
-    high: float | None = None,
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """A dataclass field with its comment, and what values it may take."""
-    return field(default=default, metadata={"doc": doc, "secret": secret, "low": low, "high": high, "choices": choices})
+from edge.setting import setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +200,8 @@ class Gateway:
     address_per_min: int = setting(
         120, "Requests a minute that one address may make. 0: any number.", low=0, high=1_000_000
     )
+    e2e_probes: bool = setting(False, "Whether the probes under /e2e answer.")
+    e2e_token_file: str = setting("", "File with the token for them, of 32 characters or more.")
     external: External = field(default_factory=External)
     jwt: Jwt = field(default_factory=Jwt)
 
@@ -243,12 +233,12 @@ class History:
 class Tariff:
     """What electricity costs, for the costs beside the kWh; without a price there are none."""
 
-    currency: str = setting("EUR", "Currency of the prices, as three letters.")
+    currency: str = setting("EUR", "Currency, as three letters.")
     price_kwh: float = setting(0.0, "Price of a kWh.", low=0, high=1000)
     times: str = setting(
         "",
-        "Other prices at times of the week, such as mon-fri 07:00-22:00 = 0.32, sat-sun 11:00-17:00 = 0.21; the first "
-        "that fits counts. In the time zone of [history].",
+        "Other prices at times of the week, such as mon-fri 07:00-22:00 = 0.32, sun 11:00-17:00 = 0.2; the first "
+        "that fits. In the time zone of [history].",
     )
     export_price_kwh: float = setting(0.0, "What a kWh that is given back earns.", low=0, high=1000)
 

@@ -1,7 +1,8 @@
 """The models for questions about a window of one's own: loaded at the first, anew once the registry is another."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,20 +33,37 @@ class WindowModels:
         """
         from edge.core.disaggregator import Disaggregator  # noqa: PLC0415 - onnxruntime, 40 MiB, for whoever asks
 
+        with self._ready():
+            at = at_ms + 1000 * np.arange(1 - len(power_w), 1, dtype=np.int64)
+            *_, table = Disaggregator(self._models).score(at, np.array(power_w, np.float64))
+        for n, column in enumerate(table.columns):
+            if column.appliance == appliance:
+                return column, table.values[-1, n]
+        return None
+
+    def preprocess(self, power_w: Sequence[float]) -> list[dict[str, Any]]:
+        """Each model's inputs at the last second of mains."""
+        from edge.core.features import Encoder  # noqa: PLC0415
+
+        found = []
+        with self._ready():
+            for spec in (model.spec for model in self._models):
+                vector = Encoder(spec.preprocessing).encode_series(np.array(power_w, np.float32))[-1].tolist()
+                about = [{"kind": feature.kind, "lag_s": feature.lag_s} for feature in spec.preprocessing.features]
+                found.append({"model": spec.name, "features": about, "vector": vector})
+        return found
+
+    @contextmanager
+    def _ready(self) -> Iterator[None]:
         if not self._lock.acquire(timeout=_PATIENCE_S):
             raise Unavailable("others are asking already")
         try:
             self._load()
             if not self._models:
                 raise Unavailable("no model serves: see /models")
-            at = at_ms + 1000 * np.arange(1 - len(power_w), 1, dtype=np.int64)
-            *_, table = Disaggregator(self._models).score(at, np.array(power_w, np.float64))
+            yield
         finally:
             self._lock.release()
-        for n, column in enumerate(table.columns):
-            if column.appliance == appliance:
-                return column, table.values[-1, n]
-        return None
 
     def forget(self) -> int:
         """Load anew at the next question; how many models were loaded."""

@@ -13,6 +13,7 @@ from gateway import (
     analytics,
     asks,
     assets,
+    e2e,
     energy,
     export,
     gaps,
@@ -51,6 +52,8 @@ def create_app(config: Config, streams: Streams, influx: Influx, hub: Hub | None
     install(app, Parts(config, streams, influx, hub, make_callers(config, guard), guard, WindowModels(config)))
     for group in (health, models, analytics, energy, export, gaps, infer, live, sign_in, admin, openapi, assets):
         app.register_blueprint(group.pages)
+    if settings.e2e_probes:
+        e2e.install(app, config)
     # each request passes these in this order
     proxies.install(app, settings.trusted_proxies)
     request_ids.install(app)

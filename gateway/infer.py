@@ -43,7 +43,7 @@ def infer() -> Response:
     said = _body()
     building, appliance = _names(said)
     may_name(building, appliance)
-    power_w, at_ms = _window(said["window"]), _timestamp(said["timestamp"])
+    power_w, at_ms = window_of(said["window"]), _timestamp(said["timestamp"])
     if building not in parts().buildings():
         raise bad("building_id", f"There is no building {building!r}; /api/buildings lists them.")
     if key is None:
@@ -137,8 +137,8 @@ def _names(said: dict[str, Any]) -> tuple[str, str]:
     return building, appliance
 
 
-def _window(window: Any) -> list[float]:
-    """Mains in W."""
+def window_of(window: Any) -> list[float]:
+    """Mains in W, of a member `window`."""
     low, high = WINDOW_S
     if not isinstance(window, list) or not low <= len(window) <= high:
         raise bad("window", f"window is a list of {low} to {high} numbers: mains in kW, a second each, oldest first.")

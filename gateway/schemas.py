@@ -204,3 +204,19 @@ AFTER_MS = Parameter(
 LAST_EVENT_ID = Parameter(
     "Last-Event-ID", "The same, as browsers send it.", {"type": "string", "pattern": "^[0-9]{0,15}$"}, place="header"
 )
+
+_RUN: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}
+E2E_TOKEN = Parameter("X-E2E-Token", "The token in gateway.e2e_token_file.", TEXT, required=True, place="header")
+RUN_ID = Parameter("run_id", "As it was put in.", _RUN, required=True)
+PREPROCESS: Schema = obj(window=INFER["properties"]["window"])
+PREPROCESSED = obj(models=listed(obj(model=TEXT, features=listed({"type": "object"}), vector=listed(WHOLE))))
+INJECT: Schema = {
+    "type": "object",
+    "properties": {"run_id": _RUN, "power_kw": {"type": "number", "minimum": -WINDOW_KW, "maximum": WINDOW_KW}},
+    "required": ["run_id"],
+}
+INJECTED = obj(run_id=TEXT, building_id=TEXT, time=TIME)
+REDIS_BUFFER = obj(
+    building_id=TEXT, length=WHOLE, points=listed(obj(time=TIME, power_w=NUMBER, run_id=TEXT)), outbox=WHOLE
+)
+RUN_STATUS = obj(run_id=TEXT, stored=YES_NO, points=listed(obj(time=TIME, power_w=NUMBER)), predictions=WHOLE)

@@ -113,7 +113,8 @@ class Catalogue:
             f"SELECT {name} AS name, epoch_ms(time) // 900000 * 900000 AS at_ms, "  # noqa: S608 - our own names
             f"sum(power_w * samples) AS ws, sum({export} * samples) AS export_ws, "
             f"sum(samples)::BIGINT AS seconds, sum({on_s})::BIGINT AS on_s FROM {kind} "
-            f"WHERE epoch_ms(time) >= {int(start_ms)} AND epoch_ms(time) < {int(end_ms)} GROUP BY ALL ORDER BY ALL"
+            f"WHERE epoch_ms(time) >= {int(start_ms)} AND epoch_ms(time) < {int(end_ms)} AND samples > 0 "
+            "GROUP BY ALL ORDER BY ALL"
         )
         with self._limited():
             found: dict[str, Any] = self._connection.sql(query).fetchnumpy()

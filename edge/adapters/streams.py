@@ -291,8 +291,9 @@ def _building(key: bytes) -> str:
 
 def _fields(sample: Sample) -> list[str]:
     named = (("power_w", sample.power_w), ("voltage_v", sample.voltage_v), ("current_a", sample.current_a))
+    texts = (("appliance", sample.appliance), ("run_id", sample.run_id))
     fields = [text for name, value in named if value is not None for text in (name, repr(value))]
-    return [*fields, "appliance", sample.appliance] if sample.appliance else fields
+    return fields + [text for name, value in texts if value for text in (name, value)]
 
 
 def _sample(building: str, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Sample:
@@ -301,8 +302,8 @@ def _sample(building: str, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Sa
 
     flags = Flags(int(fields[b"flags"]))
     power_w = float(fields[b"power_w"])
-    appliance = fields.get(b"appliance", b"").decode()
-    return Sample(building, at_ms_of(entry_id), power_w, number(b"voltage_v"), number(b"current_a"), flags, appliance)
+    texts = (fields.get(name, b"").decode() for name in (b"appliance", b"run_id"))
+    return Sample(building, at_ms_of(entry_id), power_w, number(b"voltage_v"), number(b"current_a"), flags, *texts)
 
 
 def _streams(found: Any) -> list[tuple[bytes, Any]]:

@@ -46,6 +46,8 @@ def sample_line(sample: Sample) -> str:
         fields += f",voltage_v={_float(sample.voltage_v)}"
     if sample.current_a is not None:
         fields += f",current_a={_float(sample.current_a)}"
+    if sample.run_id:
+        fields += f',run_id="{sample.run_id}"'
     return f"mains,building={escaped_tag(sample.building)} {fields} {sample.at_ms // 1000}"
 
 

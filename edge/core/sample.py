@@ -13,6 +13,7 @@ WINDOW_S = 3600
 POWER_LIMIT_W = 1_000_000.0
 """No metered building draws or exports more; a larger number is a broken reading."""
 
+_RUN_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _BUILDING = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -51,9 +52,13 @@ class Sample:
     flags: Flags = NO_FLAGS
     appliance: str = ""
     """The appliance whose power a meter of its own measured; "" for mains."""
+    run_id: str = ""
+    """Of a sample that a check put in: it travels along to InfluxDB."""
 
     def __post_init__(self) -> None:
         check_building(self.building)
+        if self.run_id and not _RUN_ID.fullmatch(self.run_id):
+            raise BadReading(f"run id {self.run_id[:80]!r} is not 1-64 of A-Z a-z 0-9 _ . -")
         if self.at_ms <= 0 or self.at_ms % 1000:
             raise BadReading(f"time {self.at_ms} ms is not a whole second after 1970")
         for unit, value in (("W", self.power_w), ("V", self.voltage_v), ("A", self.current_a)):

@@ -58,11 +58,11 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
 
 
 def test_the_names_users_know_are_understood(tmp_path: Path) -> None:
-    environ = {name: f"value-of-{name}" for name in KNOWN_NAMES if name != "PORT"} | {"PORT": "9090"}
+    environ = {name: f"value-of-{name}" for name in KNOWN_NAMES} | {"PORT": "9090", "E2E_PROBES_ENABLED": "true"}
     config = _load(tmp_path, "", **environ)
     assert config.redis.url == "value-of-REDIS_URL"
     assert config.influx.bucket_pred == "value-of-INFLUX_BUCKET_PRED"
-    assert config.gateway.port == 9090
+    assert (config.gateway.port, config.gateway.e2e_probes) == (9090, True)
 
 
 def test_no_secret_is_shown() -> None:
