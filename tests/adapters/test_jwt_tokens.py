@@ -256,6 +256,19 @@ def test_keys_are_kept_renewed_and_asked_for_seldom(
         tokens.check(signed("ES256", new, "ec-2"))
 
 
+def test_a_withdrawn_key_counts_no_longer_once_keys_are_asked_for_again(publisher: Publisher) -> None:
+    tokens = JwtTokens(replace(SETTINGS, jwks_url=publisher.url), "")
+    tokens.check(signed("RS256", RSA_KEY, "rsa-1"))
+    publisher.keys = {"ec-1": EC_KEY}
+    tokens.check(signed("RS256", RSA_KEY, "rsa-1"))
+    tokens.ask_again()
+    with pytest.raises(Rejected):
+        tokens.check(signed("RS256", RSA_KEY, "rsa-1"))
+    publisher.status = 500
+    tokens.ask_again()
+    tokens.check(signed("ES256", EC_KEY, "ec-1"))  # until they can be had, the last ones count
+
+
 def test_keys_that_were_never_there(publisher: Publisher) -> None:
     publisher.status = 503
     with pytest.raises(Unavailable):

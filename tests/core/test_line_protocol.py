@@ -13,6 +13,11 @@ def test_a_sample_is_one_point_with_its_flags() -> None:
     assert sample_line(sample) == "mains,building=home power_w=230.0,flags=5i,voltage_v=229.5 1700000000"
 
 
+def test_a_run_id_travels_along() -> None:
+    sample = Sample("e2e", 1_700_000_000_000, 230.0, run_id="check-1")
+    assert sample_line(sample) == 'mains,building=e2e power_w=230.0,flags=0i,run_id="check-1" 1700000000'
+
+
 def test_a_tick_is_one_point_an_appliance_and_one_for_other() -> None:
     values = np.array([(1200.0, 0.9375, 1100.0, 1300.5, True, False)], COLUMN)
     tick = Tick("home", 1_700_000_000_000, (Column("Oven", "tcn-1.0"),), values, -3.0)
