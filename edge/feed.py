@@ -1,5 +1,6 @@
 """A meter's messages as samples on the 1 s grid: read, averaged where that is set, held where one is missing."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from edge.meters.reading import NoSample
 from edge.settings import Meter
 from edge.sources import Source
 
+_log = logging.getLogger("nilm.ingest")
 _QUIET_S = 10
 _SETTLE_MS = 400
 """The phases of a moment come within this time, or they have not changed."""
@@ -62,8 +64,8 @@ class Feed:
                 self._why = reading.why
                 return [Received(self, message, fault="retained" if message.retained else "")]
             sample = self.source.sample(reading, clock_ms)
-        except BadReading as error:
-            self._why = str(error)
+        except Exception as error:
+            self._why = self._why_refused(message, error)
             return [Received(self, message, fault="malformed")]
         if self._is_future(sample.at_ms - clock_ms, clock_ms):
             self._why = f"the meter's clock is {(sample.at_ms - clock_ms) / 1000:.0f} s ahead of ours"
@@ -76,6 +78,13 @@ class Feed:
         found, self._first, self._mixture = self._first, None, None
         kept = [Received(self, found)] if found else []
         return [*kept, self._on_grid(message, sample, now_ms)]
+
+    def _why_refused(self, message: Message, error: Exception) -> str:
+        """A mistake of ours in reading must not stop us: the broker would send that message again for ever."""
+        if isinstance(error, BadReading):
+            return str(error)
+        _log.error("%s: cannot read what came from %s", self.building, message.topic[:200], exc_info=error)
+        return f"a mistake of ours in reading it: {error!r}"
 
     def due(self, now_ms: int) -> list[Received]:
         """What has become of the seconds that went by without a message."""

@@ -15,6 +15,7 @@ from edge.settings import Meter
 
 _POWER = {"em": "total_act_power", "em1": "act_power", "switch": "apower", "pm1": "apower"}
 """Which attribute of a kind of component is its power."""
+_NOTIFICATIONS = {"NotifyStatus", "NotifyFullStatus", "NotifyEvent"}
 _PHASES = ("a_act_power", "b_act_power", "c_act_power")
 
 
@@ -45,10 +46,8 @@ class Reader:
         return self._reading(self._wanted or [levels[-1]], None)
 
     def _notified(self, message: dict[str, Any]) -> Reading | NoSample:
-        params = message.get("params")
-        if message.get("method") not in {"NotifyStatus", "NotifyFullStatus", "NotifyEvent"} or not isinstance(
-            params, dict
-        ):
+        method, params = message.get("method"), message.get("params")
+        if not (isinstance(method, str) and method in _NOTIFICATIONS and isinstance(params, dict)):
             raise BadReading("no NotifyStatus with params in the message")
         told = [name for name, state in params.items() if _is_power(name) and isinstance(state, dict)]
         for name in told:

@@ -31,6 +31,7 @@ from tests.meters.payloads import (
 REFUSED = [
     one("shelly-gen1", SHELLY_1, f"{EM}/0/power", b'{"power": 1}', None),
     one("shelly-gen2", SHELLY_2, RPC, b'{"method": "NotifyStatus"}', None),
+    one("shelly-gen2", SHELLY_2, RPC, b'{"method": {}, "params": {}}', None),
     one("shelly-gen2", SHELLY_2, f"{STATUS}/em:0", as_json(id=1, total_act_power=5), None),
     one("tasmota", TASMOTA, "tele/mains/SENSOR", sensor(AM2301={"Temperature": 20}), None),
     one("dsmr", DSMR, IN, b"936", None),

@@ -13,6 +13,8 @@ from edge.adapters.mqtt import Publisher
 from edge.adapters.streams import Streams
 from edge.core.sample import Flags
 from edge.ingest import Intake, feeds_of, listen
+from edge.meters import smappee
+from edge.meters.reading import NoSample, Reading
 from edge.settings import Config
 from edge.unit import now_ms
 from tests.servers import Servers, wait_until
@@ -94,6 +96,24 @@ def test_each_kind_of_message_is_counted_and_acknowledged(bench: Bench) -> None:
     bench.start()  # everything was acknowledged: nothing comes again
     bench.turn(0.3)
     assert bench.streams.counters("home") == wanted
+
+
+def test_a_family_that_fails_stops_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A parser's mistake must not meet the same message again and again."""
+    read = smappee.Reader.read
+
+    def fails(self: smappee.Reader, topic: str, payload: bytes, now_ms: int) -> Reading | NoSample:
+        if payload == b"{}":
+            raise KeyError("now")
+        return read(self, topic, payload, now_ms)
+
+    monkeypatch.setattr(smappee.Reader, "read", fails)
+    bench.send(_message(NOW_S - 10), b"{}", _message(NOW_S - 9))
+    bench.until(lambda: bench.streams.counters("home").get("accepted") == 2)
+    assert bench.streams.counters("home")["malformed"] == 1
+    assert "KeyError: 'now'" in caplog.text
 
 
 @pytest.mark.parametrize(
