@@ -129,7 +129,7 @@ def _snapshot_in_a_process_of_its_own(stack: Stack, influxd: int | None) -> tupl
         f"main(['snapshot', '--config', {str(stack.config_file)!r}]); print(time.process_time(), peak_rss_mib())"
     )
     said: list[str] = []
-    cost = _cost(influxd, lambda: said.extend((output_of([sys.executable, "-c", code], 600) or "nan nan").split()))
+    cost = _cost(influxd, lambda: said.extend((output_of([sys.executable, "-c", code], 600) or "nan nan").split()[-2:]))
     return cost | {"own_cpu_s": round(float(said[0]), 2)}, float(said[1])
 
 
