@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import urllib3
 from flask import request
 from flask.testing import FlaskClient
 
@@ -23,6 +22,7 @@ from gateway.access import Of, Who, access
 from gateway.hub import Hub
 from gateway.proxies import caller_of, trusted_networks
 from tests.gateway.conftest import Gateway
+from tests.servers import wait_until
 
 
 def app_of(**settings: Any) -> FlaskClient:
@@ -215,9 +215,16 @@ def test_what_cannot_be_read_or_is_too_large_is_refused_as_a_problem(gateway: Ga
 
 def test_json_log_lines(config: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     gateway = Gateway(replace(config, log_format="json"), tmp_path)
+    said = ""
+
+    def started() -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return "started: the page is at" in said
+
     try:
-        urllib3.request("GET", f"{gateway.url}/live", timeout=5)
+        wait_until(started)
     finally:
         gateway.stop()
-    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    lines = [json.loads(line) for line in (said + capfd.readouterr().err).splitlines()]
     assert any(line["message"].startswith("started: the page is at") for line in lines)
