@@ -2,39 +2,17 @@
 
 from collections.abc import Iterator
 
-from edge.adapters.influx import Influx
 from edge.core.central_queries import totals_influxql, totals_of_influxql
-from edge.core.csv_lines import COLUMNS, POWERS, fields_of, lines_of
-from edge.core.sample import check_building
+from edge.core.csv_lines import COLUMNS, fields_of, lines_of
 from edge.core.sync import Series, Total
-from edge.errors import BadReading, Unavailable
-from edge.settings import Config
+from edge.errors import Unavailable
+from edge.stored_spans import WHERE, StoredSpans, bound
 
-_WHERE = "WHERE building = $building AND time >= $start AND time < $end"
 _FOR_EVER_MS = 9_000_000_000_000
 
 
-class StoredLines:
-    """Raises Unavailable while InfluxDB is away or answers by halves. Spans: `start_ms` until before `end_ms`."""
-
-    def __init__(self, config: Config, influx: Influx) -> None:
-        self._influx = influx
-        self._bucket = {"mains": config.influx.bucket_raw, "appliance": config.influx.bucket_pred}
-
-    def buildings(self) -> list[str]:
-        """Who has mains stored, sorted; names that are none of ours are left out."""
-        query = "SHOW TAG VALUES FROM mains WITH KEY = building"
-        found = [row[1] for series in self._influx.query(self._bucket["mains"], query, {}) for row in series.values]
-        return sorted(name for name in found if _is_building(name))
-
-    def first_ms(self, building: str, start_ms: int, end_ms: int) -> int | None:
-        """The first second of a span that has mains or an appliance; None for none."""
-        found = []
-        for kind in COLUMNS:
-            query = f"SELECT {POWERS[kind]} FROM {kind} {_WHERE} ORDER BY time LIMIT 1"  # noqa: S608 - constants
-            for series in self._influx.query(self._bucket[kind], query, _bound(building, start_ms, end_ms)):
-                found += [int(row[0]) for row in series.values]
-        return min(found, default=None)
+class StoredLines(StoredSpans):
+    """Its points as text, and what they add up to."""
 
     def totals(self, building: str, start_ms: int, end_ms: int) -> dict[Series, Total]:
         """Count and sum of each series in a span."""
@@ -57,20 +35,9 @@ class StoredLines:
         """The points of one measurement in a span."""
         columns = ", ".join(f'"{name}"' for name in fields_of(kind, texts=texts))
         group = "GROUP BY appliance" if kind == "appliance" else ""
-        query = f"SELECT {columns} FROM {kind} {_WHERE} {group}"  # noqa: S608 - constants
-        answer = self._influx.query_csv(self._bucket[kind], query, _bound(building, start_ms, end_ms))
+        query = f"SELECT {columns} FROM {kind} {WHERE} {group}"  # noqa: S608 - constants
+        answer = self._influx.query_csv(self._bucket[kind], query, bound(building, start_ms, end_ms))
         try:
             yield from lines_of(kind, building, answer.decode())
         except ValueError as error:
             raise Unavailable(f"InfluxDB's answer cannot be read: {error}") from error
-
-
-def _bound(building: str, start_ms: int, end_ms: int) -> dict[str, str | int | float]:
-    return {"building": building, "start": start_ms * 1_000_000, "end": end_ms * 1_000_000}
-
-
-def _is_building(name: str) -> bool:
-    try:
-        return bool(check_building(name))
-    except BadReading:
-        return False

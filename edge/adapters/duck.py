@@ -79,13 +79,8 @@ class Catalogue:
             ) from error
         with connection:
             _lock(connection, folder, limits, timezone)
-            catalogue = cls(connection, limits)
-            catalogue._timer.start()
-            try:
+            with cls(connection, limits)._timed() as catalogue:
                 yield catalogue
-            finally:
-                catalogue._timer.cancel()
-                catalogue._timer.join()
 
     @classmethod
     @contextlib.contextmanager
@@ -98,13 +93,17 @@ class Catalogue:
             except duckdb.Error as error:
                 raise Unavailable(_first_line(error)) from error
             _lock(connection, folder, limits, "UTC")
-            catalogue = cls(connection, limits)
-            catalogue._timer.start()
-            try:
+            with cls(connection, limits)._timed() as catalogue:
                 yield catalogue
-            finally:
-                catalogue._timer.cancel()
-                catalogue._timer.join()
+
+    @contextlib.contextmanager
+    def _timed(self) -> Iterator[Self]:
+        self._timer.start()
+        try:
+            yield self
+        finally:
+            self._timer.cancel()
+            self._timer.join()
 
     def quarters(self, kind: str, start_ms: int, end_ms: int) -> dict[str, Any]:
         """Quarters of an hour of a kind's minutes as arrays: name, at_ms, ws, export_ws, seconds, on_s."""

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from edge.adapters.files import write_whole
 from edge.core.manifest import KINDS, Day, Part, from_json, to_json
-from edge.core.sample import check_building
-from edge.errors import BadReading, Rejected, Unavailable
+from edge.core.sample import is_building
+from edge.errors import Rejected, Unavailable
 
 MANIFEST = "manifest.json"
 _OURS = re.compile(rf"({'|'.join(KINDS)})-(day|[01][0-9]|2[0-3])-([0-9a-f]{{12}})\.parquet")
@@ -29,7 +29,7 @@ class SnapshotFolder:
 
     def buildings(self) -> list[str]:
         """Who has stored days."""
-        return sorted(name for name in _named(self.root, "building") if _is_building(name))
+        return sorted(name for name in _named(self.root, "building") if is_building(name))
 
     def dates(self, building: str) -> list[str]:
         """The days of which there is a folder, oldest first."""
@@ -150,13 +150,6 @@ def _named(folder: Path, key: str) -> Iterator[str]:
     for place in folder.glob(f"{key}=*"):
         if place.is_dir():
             yield place.name.partition("=")[2]
-
-
-def _is_building(name: str) -> bool:
-    try:
-        return bool(check_building(name))
-    except BadReading:
-        return False
 
 
 def _is_date(name: str) -> bool:

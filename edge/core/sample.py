@@ -35,9 +35,14 @@ NO_FLAGS = Flags(0)
 
 def check_building(name: str) -> str:
     """Return `name`; BadReading unless it is 1-64 of A-Z a-z 0-9 _ . - and starts with a letter or digit."""
-    if not _BUILDING.fullmatch(name):
+    if not is_building(name):
         raise BadReading(f"building name {name[:80]!r} is not 1-64 of A-Z a-z 0-9 _ . -")
     return name
+
+
+def is_building(name: str) -> bool:
+    """Whether `name` can be a building's."""
+    return bool(_BUILDING.fullmatch(name))
 
 
 @dataclass(frozen=True, slots=True)

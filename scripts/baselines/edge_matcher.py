@@ -13,16 +13,14 @@ examples:
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from homes import Home, read, registered, scores
+from homes import Home, read, registered, scores, tell
 from numpy.typing import NDArray
 
-from edge.adapters.files import write_whole
 from edge.core.metrics import macro_f1
 from edge.errors import NilmError
 
@@ -129,11 +127,7 @@ def main() -> int:
         home = read(options.data, served)
         told_by = [read(file, served) for file in options.learn] if options.learn else [home]
         figures = {**judge(home, learnt(told_by)), "told_by": [h.name for h in told_by]}
-        text = json.dumps(figures, indent=1)
-        print(text)
-        if options.json:
-            options.json.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(options.json, text.encode() + b"\n")
+        tell(figures, options.json)
     except (NilmError, OSError) as error:
         print(f"edge_matcher: {error}", file=sys.stderr)
         return 1

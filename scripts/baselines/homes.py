@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from edge.adapters.files import write_whole
 from edge.core.metrics import Score, Tally
 from edge.core.prediction import COLUMN
 from edge.core.registry import Appliance, parse_registry
@@ -87,3 +90,12 @@ def kindest_level_w(said_w: Floats, true: Bools) -> float:
     # Seconds of the same power are on together.
     f1[:-1][levels_w[:-1] == levels_w[1:]] = -1
     return float(levels_w[np.argmax(f1)])
+
+
+def tell(figures: dict[str, Any], file: Path | None) -> None:
+    """Print the figures as JSON, and write them to `file` where one is named."""
+    text = json.dumps(figures, indent=1)
+    print(text)
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, text.encode() + b"\n")

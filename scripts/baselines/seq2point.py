@@ -15,7 +15,6 @@ example:
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -28,10 +27,9 @@ try:
 except ImportError:
     sys.exit("PyTorch is not installed: pip install -e '.[train]'")
 
-from homes import Floats, Home, Segment, kindest_level_w, read, registered, scores
+from homes import Floats, Home, Segment, kindest_level_w, read, registered, scores, tell
 from torch import Tensor, nn
 
-from edge.adapters.files import write_whole
 from edge.core.metrics import Score
 from edge.core.registry import Appliance
 from edge.errors import NilmError
@@ -210,11 +208,7 @@ def main() -> int:
     torch.set_num_threads(options.threads)
     try:
         figures = run(options.data, options.test, options.appliances, options.minutes, options.seed)
-        text = json.dumps(figures, indent=1)
-        print(text)
-        if options.json:
-            options.json.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(options.json, text.encode() + b"\n")
+        tell(figures, options.json)
     except (NilmError, OSError) as error:
         print(f"seq2point: {error}", file=sys.stderr)
         return 1
