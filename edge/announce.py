@@ -86,7 +86,9 @@ class Announcer:
         if time.monotonic() < self._look_due_s:
             return
         self._look_due_s = time.monotonic() + _LOOK_S
-        for name in self._streams.buildings():
+        names = self._streams.buildings()
+        self._buildings = {name: building for name, building in self._buildings.items() if name in names}
+        for name in names:
             building = self._buildings.setdefault(name, _Building(name, self._streams, self._totals))
             building.count()
         if not self.publisher.connected:

@@ -30,6 +30,11 @@ class StoredSpans:
                 found += [int(row[0]) for row in series.values]
         return min(found, default=None)
 
+    def forget(self, building: str) -> None:
+        """Delete everything of a building."""
+        for kind, bucket in self._bucket.items():
+            self._influx.query(bucket, f"DELETE FROM {kind} WHERE building = $building", {"building": building})  # noqa: S608
+
 
 def bound(building: str, start_ms: int, end_ms: int) -> dict[str, str | int | float]:
     """The parameters of `WHERE`."""

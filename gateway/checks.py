@@ -1,6 +1,5 @@
 """Readiness: each thing the page stands on, asked at the same time, none for longer than LIMIT_S."""
 
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 
@@ -31,13 +30,13 @@ def check_all(checks: Mapping[str, Callable[[], str | None]]) -> dict[str, str |
     return said
 
 
-def samples_flow(streams: Streams, buildings: list[str]) -> str | None:
+def samples_flow(streams: Streams, buildings: list[str], now_ms: int) -> str | None:
     """Why not, where a building's newest sample is older than STALE_S."""
     missing = []
     for building in buildings:
         newest_ms = streams.newest_ms(building, "window")
         if newest_ms is None:
             missing.append(f"no sample of building {building} has come yet")
-        elif (age_s := time.time() - newest_ms / 1000) > STALE_S:
+        elif (age_s := (now_ms - newest_ms) / 1000) > STALE_S:
             missing.append(f"no sample of building {building} for {age_s:.0f} s")
     return "; ".join(missing) or None

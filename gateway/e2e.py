@@ -2,16 +2,19 @@
 
 import json
 import re
+import time
 from hmac import compare_digest
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, request
 
 from edge.adapters.accounts import digest
+from edge.adapters.redis_notes import RedisNotes
 from edge.config import read_secret
 from edge.core.sample import Sample
-from edge.errors import ConfigError
+from edge.errors import ConfigError, Unavailable
 from edge.settings import Config
+from edge.stored_spans import StoredSpans
 from edge.unit import now_ms
 from gateway.access import Of, Who, access
 from gateway.asks import JSON, Call, described, takes
@@ -19,7 +22,17 @@ from gateway.infer import window_of
 from gateway.parts import parts
 from gateway.problems import Problem, bad
 from gateway.replies import json_reply
-from gateway.schemas import E2E_TOKEN, INJECT, INJECTED, PREPROCESS, PREPROCESSED, REDIS_BUFFER, RUN_ID, RUN_STATUS
+from gateway.schemas import (
+    E2E_TOKEN,
+    FORGOTTEN,
+    INJECT,
+    INJECTED,
+    PREPROCESS,
+    PREPROCESSED,
+    REDIS_BUFFER,
+    RUN_ID,
+    RUN_STATUS,
+)
 from gateway.times import iso_times
 
 BUILDING = "e2e"
@@ -27,6 +40,7 @@ BUILDING = "e2e"
 _MIN_TOKEN = 32
 _RUN_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SHOWN = 60
+_PATIENCE_S = 2.0
 
 pages = Blueprint("e2e", __name__, url_prefix="/e2e")
 
@@ -107,6 +121,24 @@ def influx_status() -> Response:
     times = iso_times([at_ms for at_ms, _ in samples])
     points = [{"time": time, "power_w": power_w} for time, (_, power_w) in zip(times, samples, strict=True)]
     return json_reply({"run_id": run_id, "stored": bool(points), "points": points, "predictions": predictions})
+
+
+@pages.post("/forget")
+@access(Who.ANYONE, Of.NOTHING)
+@described(Call(takes(E2E_TOKEN), {200: {JSON: FORGOTTEN}}))
+def forget() -> Response:
+    """Take back what was put in, from Redis and InfluxDB, once it is stored: the building is listed no more."""
+    if any(meter.building == BUILDING for meter in parts().config.meters):
+        raise Problem(409, f"A meter of this box is configured for a building {BUILDING!r}: nothing is taken back.")
+    streams = parts().streams
+    until_s = time.monotonic() + _PATIENCE_S
+    while streams.length(BUILDING, "outbox"):
+        if time.monotonic() > until_s:
+            raise Unavailable("what was put in still waits to be stored in InfluxDB")
+        time.sleep(0.1)
+    RedisNotes(parts().config.redis.url).forget(BUILDING)
+    StoredSpans(parts().config, parts().influx).forget(BUILDING)
+    return json_reply({"building_id": BUILDING, "forgotten": True})
 
 
 def _run_id(value: Any) -> str:

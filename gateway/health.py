@@ -4,6 +4,7 @@ from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 
 from edge import __version__
+from edge.unit import now_ms
 from gateway.access import Of, Who, access, caller
 from gateway.asks import JSON, Call, described
 from gateway.checks import check_all, samples_flow
@@ -29,13 +30,15 @@ def live() -> Response:
 @described(Call(answers={200: {JSON: READY}, 503: {JSON: READY}}))
 def ready() -> Response:
     """Whether the page has what it stands on; 503 says what is missing and why."""
-    streams, influx = parts().streams, parts().influx
+    streams, influx, at_ms = parts().streams, parts().influx, now_ms()
     buildings = sorted({meter.building for meter in parts().config.meters})
 
     def influxdb() -> None:
         influx.ping(timeout_s=0.7)
 
-    said = check_all({"redis": streams.ping, "influxdb": influxdb, "samples": lambda: samples_flow(streams, buildings)})
+    said = check_all(
+        {"redis": streams.ping, "influxdb": influxdb, "samples": lambda: samples_flow(streams, buildings, at_ms)}
+    )
     down = [name for name, why in said.items() if why is not None]
     body = {
         "ready": not down,
@@ -54,6 +57,6 @@ def ready() -> Response:
 def metrics() -> Response:
     """All services' figures for Prometheus."""
     registry = CollectorRegistry()
-    registry.register(Figures(parts().streams, caller().sees, open_streams=len(parts().hub)))
+    registry.register(Figures(parts().streams, caller().sees, len(parts().hub), now_ms()))
     ProcessCollector(registry=registry)
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -1,7 +1,6 @@
 """Prometheus figures, read from Redis when they are asked for."""
 
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -36,10 +35,11 @@ Metric = CounterMetricFamily | GaugeMetricFamily
 class Figures(Collector):
     """What Redis knows of services and of the buildings that may be told of, at the time of collecting."""
 
-    def __init__(self, streams: Streams, tells_of: Callable[[str], bool], open_streams: int) -> None:
+    def __init__(self, streams: Streams, tells_of: Callable[[str], bool], open_streams: int, now_ms: int) -> None:
         self._streams = streams
         self._tells_of = tells_of
         self._open_streams = open_streams
+        self._now_ms = now_ms
 
     def collect(self) -> Iterator[Metric]:
         """Every figure; while Redis is away only that it is."""
@@ -48,14 +48,17 @@ class Figures(Collector):
         yield info
         yield GaugeMetricFamily("nilm_gateway_open_streams", "Open event streams.", value=self._open_streams)
         try:
-            figures = [*_of_buildings(self._streams, self._tells_of), *_of_services(self._streams)]
+            figures = [
+                *_of_buildings(self._streams, self._tells_of, self._now_ms),
+                *_of_services(self._streams, self._now_ms),
+            ]
         except Unavailable:
             figures = []
         yield GaugeMetricFamily("nilm_redis_up", "1 while Redis answers.", value=bool(figures))
         yield from figures
 
 
-def _of_buildings(streams: Streams, tells_of: Callable[[str], bool]) -> Iterator[Metric]:
+def _of_buildings(streams: Streams, tells_of: Callable[[str], bool], now_ms: int) -> Iterator[Metric]:
     counters = {name: CounterMetricFamily(*said, labels=["building"]) for name, said in COUNTERS.items()}
     gauges = {
         name: GaugeMetricFamily(f"nilm_{name}", doc, labels=["building"])
@@ -72,14 +75,14 @@ def _of_buildings(streams: Streams, tells_of: Callable[[str], bool]) -> Iterator
         counted = streams.counters(building)
         for name, counter in counters.items():
             counter.add_metric([building], counted.get(name, 0))
-        for name, value in _lengths_and_ages(streams, building).items():
+        for name, value in _lengths_and_ages(streams, building, now_ms).items():
             gauges[name].add_metric([building], value)
     yield from counters.values()
     yield from gauges.values()
-    yield from _accuracy(streams, list(filter(tells_of, streams.buildings())))
+    yield from _accuracy(streams, list(filter(tells_of, streams.buildings())), now_ms)
 
 
-def _accuracy(streams: Streams, buildings: list[str]) -> Iterator[Metric]:
+def _accuracy(streams: Streams, buildings: list[str], now_ms: int) -> Iterator[Metric]:
     """How right predictions are where an appliance has a meter of its own."""
     gauges = {
         name: GaugeMetricFamily(f"nilm_accuracy_{metric}", doc, labels=["building", "appliance", "span"])
@@ -90,7 +93,7 @@ def _accuracy(streams: Streams, buildings: list[str]) -> Iterator[Metric]:
         )
     }
     for building in buildings:
-        for appliance, said in summary(streams, building, time.time_ns() // 1_000_000)["appliances"].items():
+        for appliance, said in summary(streams, building, now_ms)["appliances"].items():
             for span in SPANS_H:
                 for name, gauge in gauges.items():
                     if said[span][name] is not None:
@@ -98,7 +101,7 @@ def _accuracy(streams: Streams, buildings: list[str]) -> Iterator[Metric]:
     yield from gauges.values()
 
 
-def _lengths_and_ages(streams: Streams, building: str) -> dict[str, float]:
+def _lengths_and_ages(streams: Streams, building: str, now_ms: int) -> dict[str, float]:
     figures: dict[str, float] = {
         "window_length_samples": streams.length(building, "window"),
         "predictions_length_seconds": streams.length(building, "predictions"),
@@ -109,12 +112,11 @@ def _lengths_and_ages(streams: Streams, building: str) -> dict[str, float]:
         "oldest_sample_age_seconds": streams.oldest_ms(building, "window"),
         "newest_prediction_age_seconds": streams.newest_ms(building, "predictions"),
     }
-    return figures | {name: time.time() - at_ms / 1000 for name, at_ms in times_ms.items() if at_ms is not None}
+    return figures | {name: (now_ms - at_ms) / 1000 for name, at_ms in times_ms.items() if at_ms is not None}
 
 
-def _of_services(streams: Streams) -> Iterator[Metric]:
+def _of_services(streams: Streams, now_ms: int) -> Iterator[Metric]:
     services = streams.services()
-    now_ms = time.time_ns() // 1_000_000
     up = GaugeMetricFamily("nilm_service_up", "1 while the service's heartbeat is recent.", labels=["service"])
     age = GaugeMetricFamily("nilm_service_heartbeat_age_seconds", "Since the last heartbeat.", labels=["service"])
     others: dict[str, GaugeMetricFamily] = {}

@@ -219,4 +219,5 @@ INJECTED = obj(run_id=TEXT, building_id=TEXT, time=TIME)
 REDIS_BUFFER = obj(
     building_id=TEXT, length=WHOLE, points=listed(obj(time=TIME, power_w=NUMBER, run_id=TEXT)), outbox=WHOLE
 )
+FORGOTTEN = obj(building_id=TEXT, forgotten=YES_NO)
 RUN_STATUS = obj(run_id=TEXT, stored=YES_NO, points=listed(obj(time=TIME, power_w=NUMBER)), predictions=WHOLE)

@@ -1,8 +1,8 @@
 """Checks a running appliance from end to end by its probes: python scripts/e2e_check.py URL TOKEN_FILE
 
 Puts in one sample with an id of its own and follows it through Redis and the models into InfluxDB. Exit code 0 where it
-arrived, 1 where it did not, saying where it stopped. The gateway needs E2E_PROBES_ENABLED=true and a token in
-gateway.e2e_token_file.
+arrived, and is then taken back; 1 where it did not, saying where it stopped. The gateway needs E2E_PROBES_ENABLED=true
+and a token in gateway.e2e_token_file.
 """
 
 import argparse
@@ -51,6 +51,8 @@ def main() -> int:
         wait("it is predicted", lambda: (ask("/e2e/redis-buffer")["predicted_until"] or "") >= at)
         wait("InfluxDB has it", lambda: bool(ask(f"/e2e/influx-status?run_id={run_id}")["stored"]))
         wait("and its predictions", lambda: ask(f"/e2e/influx-status?run_id={run_id}")["predictions"] > 0)
+        ask("/e2e/forget", {})
+        print("ok    and it is taken back")
     except urllib.error.HTTPError as error:
         print(f"FAIL  {error.url} answered {error.code}: {error.read(500).decode(errors='replace')}")
     except (OSError, ValueError, KeyError) as error:

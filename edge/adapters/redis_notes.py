@@ -7,7 +7,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from edge.adapters.redis_terms import available
+from edge.adapters.redis_terms import available, key_of
 
 
 class RedisNotes:
@@ -32,3 +32,11 @@ class RedisNotes:
                 for at_ms, state in events:
                     pipeline.xadd(f"{key}:events", {"at_ms": at_ms, "state": state})
             pipeline.execute()
+
+    def forget(self, building: str) -> None:
+        """Make a building unknown, with everything that is kept of it."""
+        with available():
+            found = list(self._redis.scan_iter(match=key_of(building, "*"), count=1000))
+            self._redis.srem("nilm:buildings", building)
+            if found:
+                self._redis.delete(*found)

@@ -18,10 +18,13 @@ from edge.adapters.streams import Streams
 from edge.config import load_config
 from edge.errors import ConfigError
 from edge.settings import Config
+from edge.stored_spans import StoredSpans
 from gateway import create_app
 from gateway.hub import Hub
 from gateway.serve import listen
 from tests.gateway.conftest import ADMIN_TOKEN
+from tests.gateway.house import fill
+from tests.servers import wait_until
 from tests.services.processes import Service
 
 TOKEN = "a-token-for-probes-that-is-long-enough"
@@ -59,18 +62,40 @@ def check(url: str, probed: Config, *more: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_a_sample_is_followed_to_influxdb(url: str, probed: Config, client: FlaskClient) -> None:
+def test_a_sample_is_followed_to_influxdb_and_taken_back(
+    url: str, probed: Config, client: FlaskClient, streams: Streams, influx: Influx
+) -> None:
     with ExitStack() as stack:
         for name in ("infer", "persist"):
             stack.enter_context(Service(name, probed))
         code, said = check(url, probed)
         assert code == 0, said
-    run_id = said.split("check-")[1].split()[0]
-    stored: Any = client.get(f"/e2e/influx-status?run_id=check-{run_id}").json
-    assert (stored["stored"], [point["power_w"] for point in stored["points"]]) == (True, [1234.0])
-    assert stored["predictions"] >= 10
+        assert "and it is taken back" in said
+        known: Any = client.get("/api/buildings").json
+        assert "e2e" not in [building["building_id"] for building in known["buildings"]]
+        assert StoredSpans(probed, influx).buildings() == []
+        client.post("/e2e/inject", json={"run_id": "by-hand", "power_kw": 1.5})
+
+        def stored() -> Any:
+            return client.get("/e2e/influx-status?run_id=by-hand").json
+
+        wait_until(lambda: stored()["predictions"] >= 10, what="the predictions in InfluxDB")
+    assert (stored()["stored"], [point["power_w"] for point in stored()["points"]]) == (True, [1500.0])
     other: Any = client.get("/e2e/influx-status?run_id=another").json
     assert (other["stored"], other["predictions"]) == (False, 0)
+    assert client.post("/e2e/forget").json == {"building_id": "e2e", "forgotten": True}
+    assert not stored()["stored"]
+    assert (streams.buildings(), streams.length("e2e", "window")) == ([], 0)
+
+
+def test_a_real_building_of_that_name_is_never_taken_back(probed: Config, streams: Streams, influx: Influx) -> None:
+    config = replace(probed, meters=(replace(probed.meters[0], building="e2e"),))
+    client = create_app(config, streams, influx, Hub(streams)).test_client()
+    assert client.post("/e2e/forget", headers={"X-E2E-Token": TOKEN}).status_code == 409
+    fill(streams, "e2e", 1)  # and of another one not while anything waits to be stored
+    client = create_app(probed, streams, influx, Hub(streams)).test_client()
+    assert client.post("/e2e/forget", headers={"X-E2E-Token": TOKEN}).status_code == 503
+    assert streams.length("e2e", "window") == 1
 
 
 def test_the_check_says_where_it_stopped(url: str, probed: Config) -> None:
@@ -82,7 +107,7 @@ def test_the_check_says_where_it_stopped(url: str, probed: Config) -> None:
 
 def test_without_the_token_there_is_nothing(client: FlaskClient, admin: FlaskClient, guarded: Config) -> None:
     routes = [url for url in client.application.url_map.iter_rules() if url.endpoint.startswith("e2e.")]
-    assert len(routes) == 4
+    assert len(routes) == 5
     for url in routes:
         (method,) = (url.methods or set()) - {"HEAD", "OPTIONS"}
         for token in ("", "x", TOKEN[:-1], f"{TOKEN}x", ADMIN_TOKEN):
