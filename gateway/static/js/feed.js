@@ -2,23 +2,23 @@
 
 const RETRY_MS = 4000 // after a refusal; over a lost connection the browser itself tries again sooner
 
-export async function getJson(url) {
-  const answer = await fetch(url, { headers: { Accept: 'application/json' } })
-  if (!answer.ok) throw Object.assign(new Error(`${url}: ${answer.status}`), { status: answer.status })
-  return answer.json()
+// JSON of a path, with a query where one is given. An Error has `status`, and `message` what the gateway says is wrong.
+export async function ask(path, query, options = {}) {
+  const url = query ? `${path}?${new URLSearchParams(query)}` : path
+  return read(await fetch(url, { headers: { Accept: 'application/json' }, ...options }))
 }
 
-export const loadBuildings = async () => (await getJson('/api/buildings')).buildings
+export async function read(answer) {
+  const said = await answer.json().catch(() => null)
+  if (answer.ok && said != null) return said
+  throw Object.assign(new Error(said?.detail ?? `${answer.url}: ${answer.status}`), { status: answer.status })
+}
+
+export const loadBuildings = async () => (await ask('/api/buildings')).buildings
 
 export async function loadHour(building) {
-  const query = new URLSearchParams({ building_id: building, last: 3600, layout: 'columns' })
-  const both = ['readings', 'predictions'].map((kind) => getJson(`/analytics/${kind}?${query}`))
-  return Promise.all(both)
-}
-
-// How right predictions were of appliances that have a meter of their own; none where it cannot be asked.
-export async function loadAccuracy(building) {
-  return (await getJson(`/analytics/accuracy?${new URLSearchParams({ building_id: building })}`)).appliances
+  const query = { building_id: building, last: 3600, layout: 'columns' }
+  return Promise.all(['readings', 'predictions'].map((kind) => ask(`/analytics/${kind}`, query)))
 }
 
 // Follows a building. The browser reconnects by itself and names the last event it has; where it gives up, we do.

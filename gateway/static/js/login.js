@@ -1,27 +1,24 @@
 // The log-in: in place of the numbers while the gateway does not know who looks.
 
-import { getJson } from './feed.js'
+import { ask, read } from './feed.js'
 import { strings } from './strings.js'
 
 const $ = (id) => document.getElementById(id)
 let me = null
 
 export async function knowMe() {
-  me = await getJson('/api/me')
+  me = await ask('/api/me')
   $('log-out').hidden = !me.csrf
   $('log-out').textContent = strings.logOut(me.user ?? '')
   return me
 }
 
-// Reloads the page where it may no longer see anything, so that nothing of it stays on the screen.
-export async function reloadUnlessKnown() {
-  const now = await getJson('/api/me').catch(() => null)
-  if (now && !now.role) location.reload()
-}
+const ROLES = ['viewer', 'operator', 'admin']
+
+// Whether someone's role is at least this one.
+export const may = (who, role) => ROLES.indexOf(who?.role) >= ROLES.indexOf(role)
 
 export function showLogIn(onDone) {
-  document.body.dataset.state = 'login'
-  document.querySelector('#state span').textContent = strings.login
   const byToken = me.log_in_with === 'token'
   $('name-line').hidden = byToken
   $('name').required = !byToken
@@ -34,7 +31,7 @@ export function showLogIn(onDone) {
     event.preventDefault()
     $('log-in-wrong').textContent = ''
     const secret = $('password').value
-    const wrong = await send('/api/login', byToken ? { token: secret.trim() } : { name: $('name').value, password: secret })
+    const wrong = await wrongOf(send('/api/login', byToken ? { token: secret.trim() } : { name: $('name').value, password: secret }))
     if (wrong) {
       $('log-in-wrong').textContent = wrong
       $('password').select()
@@ -48,18 +45,23 @@ export function showLogIn(onDone) {
 
 export function installLogOut() {
   $('log-out').addEventListener('click', async () => {
-    await send('/api/logout', {})
+    await wrongOf(send('/api/logout', {}))
     location.reload()
   })
 }
 
-// What went wrong, in words; null where nothing did.
-async function send(url, body) {
+// Has something changed: POST with what proves that this page asks. Answers and errors as `ask` has them.
+export async function send(url, body, options = {}) {
   const headers = { 'Content-Type': 'application/json', ...(me?.csrf ? { 'X-CSRF-Token': me.csrf } : {}) }
+  return read(await fetch(url, { method: 'POST', headers, body: body == null ? undefined : JSON.stringify(body), ...options }))
+}
+
+// What went wrong, in words; null where nothing did.
+async function wrongOf(sent) {
   try {
-    const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })
-    return answer.ok ? null : (await answer.json()).detail
-  } catch {
-    return strings.logInFailed
+    await sent
+    return null
+  } catch (error) {
+    return error.status ? error.message : strings.logInFailed
   }
 }

@@ -1,6 +1,7 @@
 // The appliances' list: one row each, built once, then only its numbers change.
 
 import { nameOf, strings } from './strings.js'
+import { texts } from './strings/live.js'
 import { range, watts } from './format.js'
 
 export class Rows {
@@ -56,7 +57,7 @@ export class Rows {
   show(event) {
     const total = Math.max(event.power_w, 1)
     for (const [name, row] of this.rows) {
-      if (name === 'other') this.showPower(row, event.other_w, total, strings.unexplained)
+      if (name === 'other') this.showPower(row, event.other_w, total, texts.unexplained)
       else this.showAppliance(row, event.appliances[name], total, event.measured?.[name], this.accuracy[name]?.day)
     }
   }
@@ -68,12 +69,12 @@ export class Rows {
     row.item.dataset.pOn = cell.p_on
     row.state.textContent = cell.on ? strings.on : strings.off
     const sure = Math.min(99, Math.round(100 * (cell.on ? cell.p_on : 1 - cell.p_on)))
-    const about = [cell.warmup ? strings.warming : strings.chance(sure)]
-    if (cell.on && cell.high_w > cell.low_w) about.push(strings.interval(...range(cell.low_w, cell.high_w)))
-    if (measured) about.push(strings.measured(watts(measured.measured_w)))
-    if (day?.seconds) about.push(strings.accuracy(watts(day.mae_w), day.f1))
+    const about = [cell.warmup ? texts.warming : texts.chance(sure)]
+    if (cell.on && cell.high_w > cell.low_w) about.push(texts.interval(...range(cell.low_w, cell.high_w)))
+    if (measured) about.push(texts.measured(watts(measured.measured_w)))
+    if (day?.seconds) about.push(texts.accuracy(watts(day.mae_w), day.f1))
     row.item.dataset.measuredW = measured ? measured.measured_w : ''
-    row.about.title = strings.chanceTitle
+    row.about.title = texts.chanceTitle
     this.showPower(row, cell.power_w, total, ['', ...about].join(' · '))
   }
 

@@ -1,29 +1,19 @@
-// Every text the page shows. To translate the page, translate this file.
+// The texts that all views share. To translate the page, translate this file and those in strings/, one for each view.
 
 export const strings = {
-  skip: 'Skip to the appliances',
+  skip: 'Skip to the content',
+  views: 'Views',
+  viewLive: 'Live',
+  viewAppliances: 'Appliances',
+  viewHistory: 'History',
+  viewSystem: 'System',
+  viewFailed: 'This view could not be loaded: nilm-edge does not answer. It is tried again as soon as the connection is back.',
   building: 'Building',
-  mains: 'Now at the meter',
-  hourEnergy: 'Used in the last hour',
-  hourPeak: 'Most at one time',
-  chart: 'Where it goes',
-  spans: 'Time shown',
-  span300: '5 min',
-  span3600: '1 h',
-  appliances: 'Appliances now',
   other: 'Other',
-  total: 'Total',
   on: 'on',
   off: 'off',
-  drawn: 'drawn from the grid at',
-  exported: 'fed into the grid at',
   toDark: 'Dark colours',
   toLight: 'Light colours',
-  held: 'No message from the meter: last value held',
-  warmup: 'Models are warming up: numbers get better within the hour',
-  warming: 'warming up',
-  arrival: 'The meter sends no time: stamped on arrival',
-  unexplained: 'what no model explains',
   emptyTitle: 'Waiting for the first sample',
   emptyBody: 'nilm-edge runs, but no reading of a meter has come yet.',
   emptyStep1: 'Is the meter switched on, and does it send to this machine’s MQTT broker?',
@@ -50,12 +40,6 @@ export const strings = {
   unsplitBanner: (s) => `The meter reports, but for ${duration(s)} nothing has split it into appliances. “nilm-edge status” says whether nilm-infer runs.`,
   lostBanner: 'This page has lost its connection to nilm-edge and tries again by itself. The numbers below stand still.',
   redisBanner: 'Redis, which keeps the last hour, does not answer. The numbers below stand still until it is back.',
-  measured: (power) => `its own meter says ${power}`,
-  accuracy: (off, f1) => `last day ${off} off on average${f1 == null ? '' : `, F1 ${f1.toFixed(2)}`}`,
-  interval: (low, high) => `${low} to ${high}`,
-  chance: (percent) => `${percent} % sure`,
-  chanceTitle: 'The model’s own probability for the state it shows',
-  summary: (total, list) => `Stacked chart of power over time. Now ${total}: ${list}.`,
   names: {
     HeatPump: 'Heat pump', Dishwasher: 'Dishwasher', WashingMachine: 'Washing machine', Dryer: 'Dryer', Oven: 'Oven',
     Stove: 'Stove', RangeHood: 'Range hood', EVCharger: 'EV charger', EVSocket: 'EV socket', RainwaterPump: 'Rainwater pump',
@@ -71,7 +55,8 @@ export function fillTexts() {
   for (const element of document.querySelectorAll('[data-label]')) element.setAttribute('aria-label', strings[element.dataset.label])
 }
 
-function duration(seconds) {
+// A time that has passed, in one unit.
+export function duration(seconds) {
   const s = Math.round(seconds)
   if (s < 120) return `${s} s`
   if (s < 7200) return `${Math.floor(s / 60)} min`

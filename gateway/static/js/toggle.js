@@ -1,4 +1,4 @@
-// The button between light and dark; until it is used, the system's choice counts.
+// The button between light and dark; until it is used, the system's choice counts. Drawings listen for `theme`.
 
 import { strings } from './strings.js'
 
@@ -7,8 +7,12 @@ const root = document.documentElement
 
 const isDark = () => (root.dataset.theme ? root.dataset.theme === 'dark' : system.matches)
 
-export function installTheme(button, onChange) {
-  const label = () => { button.textContent = isDark() ? strings.toLight : strings.toDark }
+export function installTheme(button) {
+  const label = () => {
+    button.title = isDark() ? strings.toLight : strings.toDark
+    button.setAttribute('aria-label', button.title)
+  }
+  const onChange = () => document.dispatchEvent(new Event('theme'))
   button.addEventListener('click', () => {
     root.dataset.theme = isDark() ? 'light' : 'dark'
     localStorage.setItem('theme', root.dataset.theme)

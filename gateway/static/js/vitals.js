@@ -10,13 +10,22 @@ export class Vitals {
     this.sample_ms = null // newest mains sample
     this.power_w = null
     this.second_ms = null // newest second with predictions
+    this.failed = false // the last request, before anything is known
   }
 
   onConnection(connected) {
     this.connected = connected
   }
 
+  // A request failed: 503 is Redis or its like, none at all is the gateway or the way there.
+  onFailure(status) {
+    this.connected = status != null
+    this.redisUp = status == null || status < 500
+    this.failed = true
+  }
+
   onStatus(status) {
+    this.failed = false
     this.redisUp = status.redis === 'up'
     this.offset_ms = status.now_ms - performance.now()
     this.power_w = status.power_w ?? null // the meter's newest, for while nothing splits it
@@ -41,7 +50,7 @@ export class Vitals {
   get state() {
     const sample_s = this.age_s(this.sample_ms)
     const second_s = this.age_s(this.second_ms)
-    if (!this.connected) return { name: this.offset_ms == null ? 'starting' : 'lost', age_s: sample_s }
+    if (!this.connected) return { name: this.offset_ms == null && !this.failed ? 'starting' : 'lost', age_s: sample_s }
     if (!this.redisUp) return { name: 'redis', age_s: sample_s }
     if (this.offset_ms == null) return { name: 'starting', age_s: null }
     if (sample_s == null) return { name: 'waiting', age_s: null }

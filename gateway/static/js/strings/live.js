@@ -1,0 +1,26 @@
+// The texts of the live view.
+
+export const texts = {
+  mains: 'Now at the meter',
+  hourEnergy: 'Used in the last hour',
+  hourPeak: 'Most at one time',
+  chart: 'Where it goes',
+  spans: 'Time shown',
+  span300: '5 min',
+  span3600: '1 h',
+  appliances: 'Appliances now',
+  total: 'Total',
+  drawn: 'drawn from the grid at',
+  exported: 'fed into the grid at',
+  held: 'No message from the meter: last value held',
+  warmup: 'Models are warming up: numbers get better within the hour',
+  warming: 'warming up',
+  arrival: 'The meter sends no time: stamped on arrival',
+  unexplained: 'what no model explains',
+  measured: (power) => `its own meter says ${power}`,
+  accuracy: (off, f1) => `last day ${off} off on average${f1 == null ? '' : `, F1 ${f1.toFixed(2)}`}`,
+  interval: (low, high) => `${low} to ${high}`,
+  chance: (percent) => `${percent} % sure`,
+  chanceTitle: 'The model’s own probability for the state it shows',
+  summary: (total, list) => `Stacked chart of power over time. Now ${total}: ${list}.`,
+}
