@@ -1,7 +1,6 @@
 """nilm-backfill: missing seconds from the window or a meter's log go to InfluxDB; predictions are made for them."""
 
 import logging
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -266,8 +265,3 @@ def _by_hour(quarters: dict[int, int]) -> dict[int, int]:
     for at_ms, count in quarters.items():
         found[at_ms - at_ms % HOUR_MS] = found.get(at_ms - at_ms % HOUR_MS, 0) + count
     return found
-
-
-def be_nice() -> None:
-    """Let the live services go first."""
-    os.nice(10)

@@ -19,7 +19,7 @@ from edge import (
     cli_sync,
     cli_users,
 )
-from edge.config import influx_token, load_config
+from edge.config import influx_token, load_config, only_building
 from edge.config_text import masked, to_toml
 from edge.errors import NilmError
 from edge.log import start_logging
@@ -226,7 +226,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     config = _load(options)
-    start_logging(config.log_level, config.log_format)
+    start_logging(config.log_level, config.log_format, only_building(config))
     match options.service:
         case "simulate":
             from edge.simulate import run as simulate  # noqa: PLC0415

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from edge.config import only_building
 from edge.log import start_logging
 from edge.settings import Config
 
@@ -29,5 +30,5 @@ def _announce(options: argparse.Namespace, config: Config) -> None:
     if options.withdraw:
         print(f"took back {withdraw(config)} entities")
         return
-    start_logging(config.log_level, config.log_format)
+    start_logging(config.log_level, config.log_format, only_building(config))
     run(config)

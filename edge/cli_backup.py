@@ -61,7 +61,7 @@ def add(commands: Any, command: Command, load: Load) -> None:
 def _backup(options: argparse.Namespace, config: Config) -> int:
     from edge.adapters.files import written_whole  # noqa: PLC0415 - each command loads only what it needs
     from edge.backup import run  # noqa: PLC0415
-    from edge.snapshot import be_nice  # noqa: PLC0415
+    from edge.unit import be_nice  # noqa: PLC0415
 
     start_logging("warning")
     be_nice()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge.config import influx_token
+from edge.config import influx_token, only_building
 from edge.errors import ConfigError
 from edge.log import start_logging
 from edge.settings import Config
@@ -79,12 +79,13 @@ def _gaps(options: argparse.Namespace, config: Config) -> int:
 
 
 def _backfill(options: argparse.Namespace, config: Config) -> None:
-    from edge.backfill import be_nice, run  # noqa: PLC0415
+    from edge.backfill import run  # noqa: PLC0415
     from edge.known_buildings import check_known  # noqa: PLC0415
     from edge.local_time import zone  # noqa: PLC0415
     from edge.meter_log import read  # noqa: PLC0415
+    from edge.unit import be_nice  # noqa: PLC0415
 
-    start_logging(config.log_level, config.log_format)
+    start_logging(config.log_level, config.log_format, only_building(config))
     be_nice()
     if options.file:
         building = check_known(config, options.building or _only_building(config))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from edge.config import only_building
 from edge.errors import NilmError
 from edge.log import start_logging
 from edge.settings import Config
@@ -68,9 +69,10 @@ def add_bench(which: Any, command: Command, load: Load) -> None:
 
 
 def _snapshot(options: argparse.Namespace, config: Config) -> int:
-    from edge.snapshot import be_nice, run  # noqa: PLC0415 - each command loads only what it needs
+    from edge.snapshot import run  # noqa: PLC0415 - each command loads only what it needs
+    from edge.unit import be_nice  # noqa: PLC0415
 
-    start_logging(config.log_level, config.log_format)
+    start_logging(config.log_level, config.log_format, only_building(config))
     be_nice()
     done = run(config, verify=options.verify)
     print(json.dumps(done, indent=2) if options.json else _done(done), flush=True)

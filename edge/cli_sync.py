@@ -2,11 +2,11 @@
 
 import argparse
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from edge.config import only_building
 from edge.log import start_logging
 from edge.settings import Config
 
@@ -68,9 +68,10 @@ def _whole(text: str) -> int:
 
 def _sync(options: argparse.Namespace, config: Config) -> int:
     from edge.sync import run  # noqa: PLC0415 - each command loads only what it needs
+    from edge.unit import be_nice  # noqa: PLC0415
 
-    start_logging(config.log_level)
-    os.nice(5)  # the live services go first
+    start_logging(config.log_level, config.log_format, only_building(config))
+    be_nice(5)
     done = run(config, once=options.once, verify=options.verify)
     if options.once:
         print(json.dumps(done, indent=2) if options.json else done["status"])

@@ -11,6 +11,8 @@ from edge.errors import ConfigError
 from edge.settings import Config, Meter, settings_of, tables_of
 
 SYSTEM_FILE = Path("/etc/nilm-edge/config.toml")
+SECRETS_DIR = Path("/etc/nilm-edge/secrets")
+"""Where an installed appliance keeps secrets, a folder each for whom they are; only root may read them."""
 PREFIX = "NILM_EDGE__"
 KNOWN_NAMES = {
     "REDIS_URL": ("redis", "url"),
@@ -49,17 +51,35 @@ def without_settings(environ: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in environ.items() if not key.startswith(PREFIX) and key not in KNOWN_NAMES}
 
 
-def read_secret(file: str) -> str:
-    """The first line of a secret's file; empty where no file is named. ConfigError where it cannot be read.
+def only_building(config: Config) -> str:
+    """The building where there is one alone; empty for several."""
+    buildings = {meter.building for meter in config.meters}
+    return buildings.pop() if len(buildings) == 1 else ""
 
-    A bare name is a systemd credential, where the service has any.
+
+def secret_file(file: str) -> str:
+    """Where a secret's file is: a bare name such as mqtt_password is a systemd credential of this service.
+
+    For who starts a command by hand it is the file that systemd takes it from, /etc/nilm-edge/secrets/mqtt/password.
+    """
+    if not file or "/" in file:
+        return file
+    if credentials := os.environ.get("CREDENTIALS_DIRECTORY"):
+        return str(Path(credentials, file))
+    of_whom, _, name = file.partition("_")
+    kept = SECRETS_DIR / of_whom / name
+    return str(kept) if name and kept.exists() else file
+
+
+def read_secret(file: str) -> str:
+    """The first line of a secret's file, which `secret_file` finds; empty where no file is named.
+
+    ConfigError where it cannot be read.
     """
     if not file:
         return ""
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    path = Path(credentials, file) if credentials and "/" not in file else Path(file)
     try:
-        return path.read_text(encoding="utf-8").splitlines()[0].strip()
+        return Path(secret_file(file)).read_text(encoding="utf-8").splitlines()[0].strip()
     except (OSError, UnicodeDecodeError, IndexError) as error:
         raise ConfigError(f"cannot read the secret in {file}: {error}") from error
 
@@ -73,10 +93,9 @@ def central_secrets(config: Config) -> tuple[str, str]:
 
 
 def _credential(name: str) -> str:
-    """The file of a credential that systemd has loaded for this service; empty for none."""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
-    file = Path(folder) / name
-    return str(file) if folder and file.exists() else ""
+    """The file of a credential that was put there without being named; empty for none."""
+    file = Path(secret_file(name))
+    return str(file) if file.is_absolute() and file.exists() else ""
 
 
 def influx_token(config: Config) -> str:

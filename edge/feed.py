@@ -83,7 +83,13 @@ class Feed:
         """A mistake of ours in reading must not stop us: the broker would send that message again for ever."""
         if isinstance(error, BadReading):
             return str(error)
-        _log.error("%s: cannot read what came from %s", self.building, message.topic[:200], exc_info=error)
+        _log.error(
+            "%s: cannot read what came from %s",
+            self.building,
+            message.topic[:200],
+            exc_info=error,
+            extra={"building": self.building},
+        )
         return f"a mistake of ours in reading it: {error!r}"
 
     def due(self, now_ms: int) -> list[Received]:

@@ -19,6 +19,7 @@ from edge.settings import Config
 from edge.unit import Unit, now_ms
 
 _BATCH = 500
+_PULSE_S = 10.0
 _TRUST: dict[str, Callable[[], bool]] = {"auto": is_synchronised, "always": lambda: True, "never": lambda: False}
 """What `ingest.trust_clock` means."""
 
@@ -68,6 +69,8 @@ class Intake:
         self._feeds = feeds
         self._losses = 0
         self.lag_ms = 0
+        self._stored = 0
+        self._pulse, self._pulse_due_s = "", 0.0
         self._received: deque[Received] = deque()
         self._claims: dict[tuple[int, int], int] = {}
         """How many buildings are not done with a message of a connection; those of one building are not here."""
@@ -98,6 +101,7 @@ class Intake:
                 self._received.clear()  # the broker sends again what was not acknowledged
             raise
         self._remember()
+        self._take_pulse()
 
     def lost_touch(self) -> None:
         """Hold no value until a meter is heard again: its real samples may be on their way."""
@@ -114,7 +118,8 @@ class Intake:
         if not self._listener.connected:
             return self._listener.refused or "connecting to the MQTT broker"
         silent = [words for said in self.meters() if (words := silence(said))]
-        return "; ".join(silent) or f"listening to {', '.join(feed.source.meter.topic for feed in self._feeds)}"
+        listening = f"listening to {', '.join(feed.source.meter.topic for feed in self._feeds)}"
+        return "; ".join(silent) or (f"{self._pulse}, lag {self.lag_ms} ms, {listening}" if self._pulse else listening)
 
     def meters(self) -> list[dict[str, Any]]:
         """How each meter is, as JSON."""
@@ -154,6 +159,7 @@ class Intake:
                 self._streams.count(building, received.fault, measured=bool(appliance))
             if received.samples and not appliance:
                 self.lag_ms = now_ms() - received.samples[-1].at_ms
+                self._stored += len(received.samples)
             if appliance:
                 pass  # what explains a gap in mains is the meter of the mains
             elif received.fault in {"malformed", "future"}:
@@ -163,6 +169,16 @@ class Intake:
             if received.message:
                 self._release(received.message)
             self._received.popleft()
+
+    def _take_pulse(self) -> None:
+        """Every ten seconds: how many samples a second came in, and how many the shortest window has."""
+        if time.monotonic() < self._pulse_due_s:
+            return
+        if self._pulse_due_s:
+            buildings = sorted({feed.building for feed in self._feeds})
+            window = min(self._streams.length(building, "window") for building in buildings)
+            self._pulse = f"{self._stored / _PULSE_S:.2g} Hz, window {window}"
+        self._pulse_due_s, self._stored = time.monotonic() + _PULSE_S, 0
 
     def _remember(self) -> None:
         """Note what explains a missing second later: that we were down, that a meter fell silent or is heard again."""

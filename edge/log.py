@@ -1,4 +1,4 @@
-"""Log lines on standard error, as text or JSON: systemd or `nilm-edge run` keeps them."""
+"""Log lines: to systemd's journal with fields to search by, else on standard error as text or JSON."""
 
 import json
 import logging
@@ -6,23 +6,47 @@ import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
+from edge.adapters import systemd
+
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The request that this thread answers; each of its log lines names it."""
 
 
-def start_logging(level: str, form: str = "text") -> None:
-    """Send every logger's lines of `level` (debug, info, warning, error) and above to standard error."""
+def start_logging(level: str, form: str = "text", building: str = "") -> None:
+    """Send every logger's lines of `level` (debug, info, warning, error) and above to where they are kept.
+
+    `building`: the only one there is, whose every line is then. With `form` json the journal gets JSON, too.
+    """
     logging.raiseExceptions = False  # a log that cannot be written must not stop or fill anything
-    handler = logging.StreamHandler()
+    handler: logging.Handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
+    if form == "text" and systemd.has_journal():
+        handler = systemd.Journal(Fields(building))
+        handler.setFormatter(TextLines("%(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+class Fields:
+    """What the journal can be searched by. A line is of the building it names, by `extra`, or of the only one."""
+
+    def __init__(self, building: str = "") -> None:
+        self._building = building
+
+    def __call__(self, record: logging.LogRecord) -> dict[str, str]:
+        """The fields of one line; the code is what it names, or the class of the error it tells, or empty."""
+        error = record.exc_info[0] if record.exc_info else None
+        return {
+            "NILM_SERVICE": record.name.removeprefix("nilm."),
+            "NILM_BUILDING": getattr(record, "building", self._building),
+            "NILM_CODE": getattr(record, "code", error.__name__ if error else ""),
+        }
 
 
 class TextLines(logging.Formatter):
     """One line for people; what a caller sent cannot begin a line of its own."""
 
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    def __init__(self, form: str = "%(asctime)s %(levelname)s %(name)s: %(message)s") -> None:
+        super().__init__(form)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the standard library's name
         """The line before a traceback."""

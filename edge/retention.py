@@ -68,7 +68,12 @@ class Retention:
                 continue
             counted = self._counted(day)
             if missing := self._missing(day):
-                log.warning("%s %s: not all of InfluxDB is in Parquet; it is snapshotted again", building, day.date)
+                log.warning(
+                    "%s %s: not all of InfluxDB is in Parquet; it is snapshotted again",
+                    building,
+                    day.date,
+                    extra={"building": building},
+                )
                 self._changed.note(building, missing, ("snapshot",))
             elif closed_ms() >= day.end_ms and not self._is_changing(day, at_ms) and self._counted(day) == counted:
                 self._delete(day)
@@ -82,7 +87,12 @@ class Retention:
             raise NilmError(
                 f"{error}. Set history.influx_days = 0, and on the bucket itself how long it keeps data."
             ) from error
-        log.info("%s %s: verified in Parquet, deleted from InfluxDB", day.building, day.date)
+        log.info(
+            "%s %s: verified in Parquet, deleted from InfluxDB",
+            day.building,
+            day.date,
+            extra={"building": day.building},
+        )
 
     def _is_changing(self, day: Day, at_ms: int) -> bool:
         """Whether a change of the day is noted that has not been stored yet, or all of it is not sent yet."""

@@ -1,7 +1,6 @@
 """nilm-snapshot: closed hours of the local InfluxDB become Parquet files, and whole days one file of each kind."""
 
 import logging
-import os
 from collections import defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -77,7 +76,7 @@ class Snapshot:
                 self._building(building, closed_ms, said)
                 said |= self._retention.apply(building, partial(self._closed_ms, building, at_ms), at_ms)
             except NilmError as error:
-                log.error("%s: %s", building, error)
+                log.error("%s: %s", building, error, extra={"building": building, "code": type(error).__name__})
                 self.done["failed"].append(f"{building}: {error}")
         duck.build_catalogue(self.folder.catalogue, self.folder)
 
@@ -266,8 +265,3 @@ class Snapshot:
 
 def _hours_of(day: Day, part: Part) -> set[int]:
     return day.hours if part.hour is None else {part.hour}
-
-
-def be_nice() -> None:
-    """Let the live services go first."""
-    os.nice(10)

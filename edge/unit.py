@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import time
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -38,7 +39,7 @@ class Unit:
             return
         if not self._next_beat_s:
             systemd.ready()
-            self.log.info("started: %s", status)
+            self.log.info("started: %s", status, extra={"code": "started"})
         self._next_beat_s = time.monotonic() + BEAT_S
         systemd.progress(status)
         if self._streams is None:
@@ -52,7 +53,7 @@ class Unit:
     def failed(self, error: Unavailable, pause_s: float | None = None) -> None:
         """Something is away: log it once, then wait `pause_s`, or longer each time up to 5 s."""
         if str(error) != self._failure:
-            self.log.warning("%s; trying again until it is back", error)
+            self.log.warning("%s; trying again until it is back", error, extra={"code": type(error).__name__})
         self._failure = str(error)
         self._wait(_BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)] if pause_s is None else pause_s)
         self._failures += 1
@@ -60,7 +61,7 @@ class Unit:
     def worked(self) -> None:
         """What was away is back."""
         if self._failures:
-            self.log.info("back after %d attempts", self._failures)
+            self.log.info("back after %d attempts", self._failures, extra={"code": "back"})
         self._failures, self._failure = 0, ""
 
     def _wait(self, duration_s: float) -> None:
@@ -79,3 +80,9 @@ class Unit:
 def now_ms() -> int:
     """The wall clock, UTC."""
     return time.time_ns() // 1_000_000
+
+
+def be_nice(by: int = 10) -> None:
+    """Let the live services go first. Under systemd the unit does so, and forbids it to us."""
+    with suppress(PermissionError):
+        os.nice(by)

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask
 
 from edge.accuracy import Accuracy
+from edge.adapters import systemd
 from edge.adapters.influx import Influx
 from edge.adapters.streams import Streams
 from edge.config import influx_token
@@ -16,6 +17,7 @@ from edge.errors import ConfigError, Rejected, Unavailable
 from edge.settings import Config
 from edge.unit import Unit, now_ms
 from gateway import REDIS_TIMEOUT_S, create_app
+from gateway.alive import Alive
 from gateway.callers import EXTERNAL
 from gateway.hub import MAX_CLIENTS, Hub
 from gateway.security import MAX_BODY_BYTES
@@ -46,9 +48,10 @@ def run(config: Config) -> None:
     hub.start()
     counting = threading.Thread(target=_count, args=(config, stopped := threading.Event()), name="count", daemon=True)
     counting.start()
-    scheme = "https" if config.gateway.tls_cert_file else "http"
+    alive = Alive(servers[0])
     while not unit.stopping:
-        unit.beat(f"the page is at {scheme}://{config.gateway.host}:{config.gateway.port}/")
+        if alive.answers():
+            unit.beat(f"the page is at {servers[0].url}")
         time.sleep(STOP_CHECK_S)
     stopped.set()
     hub.stop()
@@ -72,7 +75,7 @@ def _count(config: Config, stopped: threading.Event) -> None:
 
 
 def listen(app: Flask, config: Config) -> Server:
-    """A server that holds the configured port; ConfigError where it is taken or not ours."""
+    """A server at the socket that systemd passes, or else at the configured port; ConfigError where that is taken."""
     settings = config.gateway
     tls = None
     if settings.tls_cert_file or settings.tls_key_file:
@@ -100,6 +103,7 @@ def _listen(app: Any, host: str, port: int, setting: str, tls: Tls | None = None
         server_name="nilm-edge",
     )
     server.ssl_adapter = tls
+    server.passed = systemd.passed_socket()  # there is one at most, and it is the first server's
     server.max_request_header_size = 32 * 1024
     server.max_request_body_size = MAX_BODY_BYTES
     try:

@@ -64,7 +64,30 @@ class Server(WsgiServer):
     """cheroot, where a client that connects and says nothing holds no thread."""
 
     ConnectionClass = Connection
+    passed: socket.socket | None = None
+    """A socket that listens already, to serve at instead of one of our own."""
     error_log = staticmethod(lambda msg="", level=20, traceback=False: log.log(level, msg, exc_info=traceback))
+
+    @property
+    def url(self) -> str:
+        """Where it is reached from this machine."""
+        host, port = self.socket.getsockname()[:2]
+        near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - asked, not listened at
+        return f"{'https' if self.ssl_adapter else 'http'}://{f'[{near}]' if ':' in near else near}:{port}/"
+
+    def bind(self, family: int, type: int, proto: int = 0) -> socket.socket:
+        """Take the socket that was passed, or make one."""
+        if self.passed is None:
+            return super().bind(family, type, proto)  # type: ignore[no-any-return]
+        self.socket = self.passed
+        self.bind_addr = self.passed.getsockname()[:2]
+        return self.passed
+
+    def stop(self) -> None:
+        """Stop without a connection to ourselves: at a passed socket it would wait, and start us again."""
+        if self.passed is not None:
+            self.bind_addr = "passed"
+        super().stop()
 
     @staticmethod
     def bind_socket(socket_: socket.socket, bind_addr: tuple[str, int]) -> socket.socket:

@@ -6,6 +6,7 @@ from typing import Any
 
 from cheroot.makefile import MakeFile
 
+from edge.config import secret_file
 from edge.errors import ConfigError
 
 
@@ -16,7 +17,7 @@ class Tls:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
-            self.context.load_cert_chain(certificate_file, key_file)
+            self.context.load_cert_chain(secret_file(certificate_file), secret_file(key_file))
         except (OSError, ValueError) as error:
             raise ConfigError(f"gateway.tls_cert_file and tls_key_file cannot be used: {error}") from error
 

@@ -15,7 +15,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge.config import read_secret
+from edge.config import read_secret, secret_file
 from edge.errors import ConfigError, Unavailable
 from edge.settings import Mqtt
 
@@ -240,11 +240,12 @@ class Publisher(_Connection):
 
 
 def _set_tls(client: paho.Client, settings: Mqtt) -> None:
+    files = [settings.ca_file, settings.cert_file, settings.key_file]
+    authority, certificate, key = (secret_file(file) or None for file in files)
     try:
-        client.tls_set(settings.ca_file or None, settings.cert_file or None, settings.key_file or None)
+        client.tls_set(authority, certificate, key)
     except (OSError, ValueError) as error:  # an SSLError is an OSError
-        files = ", ".join(file for file in (settings.ca_file, settings.cert_file, settings.key_file) if file)
-        raise ConfigError(f"mqtt: cannot use the certificates in {files}: {error}") from error
+        raise ConfigError(f"mqtt: cannot use the certificates in {', '.join(filter(None, files))}: {error}") from error
 
 
 def _is_filter(topic: str) -> bool:

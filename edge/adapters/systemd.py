@@ -1,6 +1,12 @@
-"""systemd's notifications: ready, a status in words, the watchdog; nothing happens where systemd is not there."""
+"""systemd: ready, a status in words, the watchdog, a socket it holds, its journal; nothing where it is not there."""
 
-from systemd.daemon import notify
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping
+
+from systemd.daemon import listen_fds, notify
 
 
 def ready() -> None:
@@ -16,3 +22,41 @@ def progress(status: str) -> None:
 def stopping() -> None:
     """The service is on its way out."""
     notify("STOPPING=1")
+
+
+def passed_socket() -> socket.socket | None:
+    """The listening socket that systemd has opened for this process, given once; None for none."""
+    passed = listen_fds(True)
+    return socket.socket(fileno=passed[0]) if passed else None
+
+
+def has_journal() -> bool:
+    """Whether what is written to standard error ends up in the journal."""
+    try:
+        found = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+class Journal(logging.Handler):
+    """Sends log lines to the journal, each with the fields that `fields` finds in it; empty ones are left out."""
+
+    def __init__(self, fields: Callable[[logging.LogRecord], Mapping[str, str]]) -> None:
+        from systemd.journal import JournalHandler, send  # noqa: PLC0415 - of no use elsewhere
+
+        super().__init__()
+        self._send, self._priority_of = send, JournalHandler.map_priority
+        self._fields = fields
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one line; the journal adds the time, the unit and the process."""
+        try:
+            self._send(
+                self.format(record),
+                PRIORITY=str(self._priority_of(record.levelno)),
+                SYSLOG_IDENTIFIER="nilm-edge",
+                **{name: value for name, value in self._fields(record).items() if value},
+            )
+        except Exception:  # a log that cannot be written must not stop anything
+            self.handleError(record)

@@ -1,0 +1,152 @@
+"""The units of systemd/, read by systemd itself; nothing is started, and no root is needed."""
+
+import configparser
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from edge.cli import _parser
+
+ROOT = Path(__file__).parents[2]
+UNITS = ROOT / "systemd"
+SERVICES = sorted(UNITS.glob("nilm-*.service"))
+ALL = sorted(file for file in UNITS.iterdir() if file.suffix in {".service", ".socket", ".timer", ".path", ".target"})
+NAMES = [file.name for file in SERVICES]
+INSTALLED = "/opt/nilm-edge/current/bin/nilm-edge"
+LIVE = {"ingest", "infer", "persist", "sync", "announce", "gateway", "simulator"}
+MOST_EXPOSURE = "15"
+"""In tenths: systemd's 1.5 of 10."""
+
+
+@pytest.fixture(scope="module")
+def units(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The units beside each other, with the command of this checkout's .venv."""
+    folder = tmp_path_factory.mktemp("units")
+    shutil.copytree(UNITS, folder, dirs_exist_ok=True)
+    command = Path(sys.executable).with_name("nilm-edge")
+    assert command.exists()
+    for file in folder.glob("*.service"):
+        file.write_text(file.read_text().replace(INSTALLED, str(command)))
+    return folder
+
+
+def settings_of(file: Path, section: str) -> list[tuple[str, str]]:
+    """Each line of a section: systemd has the same key several times."""
+    found = re.search(rf"^\[{section}\]\n(.*?)(?=^\[|\Z)", file.read_text(), re.DOTALL | re.MULTILINE)
+    lines = found[1].splitlines() if found else []
+    return [(key, value) for key, _, value in (line.partition("=") for line in lines if line and line[0] != "#")]
+
+
+def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["systemd-analyze", "--no-pager", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_service_is_exposed(units: Path, name: str) -> None:
+    done = analyze("security", "--offline=true", f"--threshold={MOST_EXPOSURE}", str(units / name))
+    assert done.returncode == 0, done.stdout
+
+
+def test_systemd_finds_nothing_to_say(units: Path) -> None:
+    """It exits 0 on a key that it does not know, so what counts is that it prints nothing."""
+    done = analyze("verify", *(str(units / file.name) for file in ALL))
+    assert (done.stdout, done.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_service_starts_a_command_that_there_is(name: str) -> None:
+    (command,) = [value for key, value in settings_of(UNITS / name, "Service") if key == "ExecStart"]
+    program, *arguments = shlex.split(command)
+    if name == "nilm-influx-restart.service":
+        assert program == "/usr/bin/systemctl"
+        return
+    assert program == INSTALLED
+    assert _parser().parse_args(arguments).do
+    assert arguments[-2:] == ["--config", "%d/config.toml"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_every_service_has(name: str) -> None:
+    service = dict(settings_of(UNITS / name, "Service"))
+    if name == "nilm-influx-restart.service":
+        return
+    assert {"MemoryMax", "TasksMax", "LoadCredential"} <= service.keys()
+    assert service.get("DynamicUser") == "yes" or (service["User"], service["StateDirectory"]) == ("nilm-edge",) * 2
+    if name.removeprefix("nilm-").removesuffix(".service") in LIVE:
+        assert (service["Type"], service["Restart"], service["RestartPreventExitStatus"]) == ("notify", "always", "78")
+        assert int(service["WatchdogSec"]) >= 30
+        assert ("StartLimitIntervalSec", "0") in settings_of(UNITS / name, "Unit")
+
+
+@pytest.mark.parametrize("file", ALL, ids=lambda file: file.name)
+def test_a_dead_server_takes_nothing_down(file: Path) -> None:
+    """Units are ordered and wanted; none binds or requires another."""
+    assert not {key for key, _ in settings_of(file, "Unit")} & {"Requires", "BindsTo", "Requisite", "Upholds"}
+
+
+def test_only_what_reads_the_clock_has_more_than_the_sandbox() -> None:
+    more = {name for name in NAMES if "SystemCallFilter" in dict(settings_of(UNITS / name, "Service"))}
+    assert more == {"nilm-ingest.service"}
+
+
+def generated(folder: Path, text: str | None) -> dict[str, str]:
+    """What the generator makes of a configuration: each file it writes, and its content or where it leads."""
+    script = (UNITS / "nilm-edge-generator").read_text()
+    config = folder / "config.toml"
+    if text is not None:
+        config.write_text(text)
+    program = folder / "generator.py"
+    program.write_text(script.replace("/etc/nilm-edge/config.toml", str(config)))
+    into = folder / "units"
+    into.mkdir()
+    done = subprocess.run([sys.executable, "-I", program, into], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    found = [path for path in into.rglob("*") if path.is_symlink() or path.is_file()]
+    return {
+        str(path.relative_to(into)): str(path.readlink()) if path.is_symlink() else path.read_text() for path in found
+    }
+
+
+@pytest.mark.parametrize("text", [None, "", "not [ TOML", 'gateway = "nonsense"', "[gateway]\nport = 8080\n"])
+def test_the_units_stay_as_they_are(tmp_path: Path, text: str | None) -> None:
+    assert generated(tmp_path, text) == {}
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "address"),
+    [("0.0.0.0", 8080, "0.0.0.0:8080"), ("127.0.0.1", 9000, "127.0.0.1:9000"), ("::1", 8080, "[::1]:8080")],
+)
+def test_the_page_s_port_is_the_configured_one(tmp_path: Path, host: str, port: int, address: str) -> None:
+    found = generated(tmp_path, f'[gateway]\nhost = "{host}"\nport = {port}\n')
+    (written,) = found.values()
+    parser = configparser.RawConfigParser(strict=False)
+    parser.read_string(written)
+    assert parser["Socket"]["listenstream"] == address
+    assert list(found) == ["nilm-gateway.socket.d/configured.conf"]
+
+
+def test_the_page_s_port_is_that_of_the_defaults() -> None:
+    defaults = tomllib.loads((ROOT / "docs" / "config.toml").read_text())["gateway"]
+    assert ("ListenStream", f"{defaults['host']}:{defaults['port']}") in settings_of(
+        UNITS / "nilm-gateway.socket", "Socket"
+    )
+
+
+def test_what_forwards_and_announces_runs_where_it_is_wanted(tmp_path: Path) -> None:
+    text = '[central]\nurl = "https://influx.example"\n[homeassistant]\nenabled = true\n'
+    assert generated(tmp_path, text) == {
+        f"nilm-edge.target.wants/{name}.service": f"/usr/lib/systemd/system/{name}.service"
+        for name in ("nilm-sync", "nilm-announce")
+    }
