@@ -28,7 +28,8 @@ def status(streams: Streams, influx: Influx, config: Config, now_ms: int, last_s
             if name != "sync" or config.central.url
         },
         "buildings": {
-            name: _building(streams, name, now_ms) | {"check": _check(streams, influx, config, name, last_s)}
+            name: building_state(streams, name, now_ms)
+            | {"accuracy": summary(streams, name, now_ms), "check": _check(streams, influx, config, name, last_s)}
             for name in streams.buildings()
         },
     }
@@ -84,7 +85,8 @@ def _service(said: dict[str, Any], now_ms: int) -> dict[str, Any]:
     return {"alive": is_up(said, now_ms), "beat_age_s": heartbeat_age_s(said, now_ms), **said}
 
 
-def _building(streams: Streams, building: str, now_ms: int) -> dict[str, Any]:
+def building_state(streams: Streams, building: str, now_ms: int) -> dict[str, Any]:
+    """A building's last hour, what waits to be stored, and what was counted, as JSON."""
     newest_ms, oldest_ms = streams.newest_ms(building, "window"), streams.oldest_ms(building, "window")
     return {
         "window_length": streams.length(building, "window"),
@@ -94,7 +96,6 @@ def _building(streams: Streams, building: str, now_ms: int) -> dict[str, Any]:
         "predictions_length": streams.length(building, "predictions"),
         "outbox_length": streams.length(building, "outbox"),
         "counters": streams.counters(building),
-        "accuracy": summary(streams, building, now_ms),
     }
 
 

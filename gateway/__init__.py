@@ -30,6 +30,7 @@ from gateway import (
     request_ids,
     security,
     sign_in,
+    system,
 )
 from gateway.callers import make_callers
 from gateway.hub import Hub
@@ -50,7 +51,21 @@ def create_app(config: Config, streams: Streams, influx: Influx, hub: Hub | None
     energy.tariff_of(config)  # a tariff that cannot be read is said now
     app = Flask("gateway", static_folder=None)
     install(app, Parts(config, streams, influx, hub, make_callers(config, guard), guard, WindowModels(config)))
-    for group in (health, models, analytics, energy, export, gaps, infer, live, sign_in, admin, openapi, assets):
+    for group in (
+        health,
+        system,
+        models,
+        analytics,
+        energy,
+        export,
+        gaps,
+        infer,
+        live,
+        sign_in,
+        admin,
+        openapi,
+        assets,
+    ):
         app.register_blueprint(group.pages)
     if settings.e2e_probes:
         e2e.install(app, config)

@@ -23,7 +23,7 @@ MAX_GAP_H = 744
 
 
 @pages.get("/summary")
-@access(Who.VIEWER, Of.GRANTED)
+@access(Who.VIEWER, Of.GRANTED, dashboard=True)
 @described(Call(takes(SOME_BUILDING_ID, DAYS_BACK), {200: {JSON: GAPS}}))
 def gaps() -> Response:
     """What is missing of each building and day, and how far the backfill is."""

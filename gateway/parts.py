@@ -1,6 +1,6 @@
 """What the views work with: the configuration, Redis, InfluxDB, the event streams' hub and the callers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import Flask, current_app
 
@@ -11,6 +11,7 @@ from edge.settings import Config
 from edge.window_models import WindowModels
 from gateway.callers import Callers
 from gateway.hub import Hub
+from gateway.seen import Seen
 
 _NAME = "nilm"
 
@@ -26,6 +27,7 @@ class Parts:
     callers: Callers
     guard: RedisGuard
     models: WindowModels
+    seen: Seen = field(default_factory=Seen)
 
     def buildings(self) -> list[str]:
         """The buildings that have a meter or ever had a sample, sorted."""

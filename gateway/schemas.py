@@ -118,6 +118,42 @@ CACHES = obj(
 INVALIDATED = obj(decisions=WHOLE, models=WHOLE)
 BUILDINGS = obj(buildings=listed(obj(building_id=TEXT, newest=maybe(TIME))))
 BACKFILL = obj(state={"enum": ["idle", "queued", "running", "done", "failed", "interrupted"]})
+_STATE = obj(
+    name=TEXT,
+    kind={"enum": ["service", "server", "timer"]},
+    up=maybe(YES_NO),
+    since_ms=maybe(WHOLE),
+    heard_ms=maybe(WHOLE),
+    lag_s=maybe(NUMBER),
+    said=maybe(TEXT),
+    why=maybe(TEXT),
+)
+_BUILDING_STATE = obj(
+    window_length=WHOLE,
+    window_full=WHOLE,
+    newest_age_s=maybe(NUMBER),
+    predicted_age_s=maybe(NUMBER),
+    missing_s=WHOLE,
+    outbox_length=WHOLE,
+    gaps=listed(obj(start_ms=WHOLE, seconds=WHOLE, reason=TEXT)),
+    meters=listed({"type": "object"}),
+    counters=by_name(WHOLE),
+)
+SYSTEM = obj(
+    at_ms=WHOLE,
+    version=TEXT,
+    timezone=maybe(TEXT),
+    today=DATE,
+    today_from_ms=WHOLE,
+    clock_synchronised=YES_NO,
+    services=listed(_STATE),
+    buildings=by_name(maybe(_BUILDING_STATE)),
+    storage=obj(why=maybe(TEXT), spool_mb=maybe(NUMBER), spool_max_mb=NUMBER, influx_stuck=YES_NO),
+    sync=maybe(obj(lag_s=maybe(NUMBER), backlog_s=maybe(NUMBER))),
+    models=listed(MODEL),
+    backfill=BACKFILL,
+    may=obj(backfill=YES_NO, log=YES_NO),
+)
 GAPS = obj(**{"from": TIME, "to": TIME, "buildings": by_name({"type": "object"}), "backfill": BACKFILL})
 ASKED = obj(backfill=BACKFILL, see=TEXT)
 ME = obj(

@@ -158,7 +158,7 @@ def test_the_second_listener_has_nothing_but_the_page(house: Flask) -> None:
     for path, method in (("/nowhere", "GET"), ("/metrics", "PUT"), ("/live", "POST")):
         assert client.open(path, method=method, environ_overrides={EXTERNAL: True}).status_code == 404
     dashboard = {path for path, _, _, rule in routes(house) if rule.dashboard}
-    assert {path.rpartition("/")[0] for path in dashboard} == {"", "/assets", "/api", "/analytics"}
+    assert {path.rpartition("/")[0] for path in dashboard} == {"", "/assets", "/api", "/analytics", "/gaps"}
 
 
 @pytest.mark.parametrize(
