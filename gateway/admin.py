@@ -1,19 +1,24 @@
-"""/admin: other models without a restart, and what is remembered for a while."""
+"""/admin: other models without a restart, what is remembered for a while, and the log."""
 
 import logging
 import time
+from dataclasses import asdict
+from pathlib import Path
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from edge.core.vitals import is_up
+from edge.errors import Unavailable
+from edge.log_tail import NAMES, tail
 from edge.unit import now_ms
 from gateway.access import Of, Who, access, caller
-from gateway.asks import JSON, Call, described
+from gateway.asks import JSON, Call, described, takes
 from gateway.infer import KEPT_MS
+from gateway.parameters import whole_number
 from gateway.parts import parts
-from gateway.problems import Problem
+from gateway.problems import Problem, bad
 from gateway.replies import json_reply
-from gateway.schemas import CACHES, INVALIDATED, RELOADED
+from gateway.schemas import CACHES, INVALIDATED, LOG, LOG_LINES, LOG_OF, MAX_LINES, RELOADED
 
 log = logging.getLogger("nilm.gateway")
 pages = Blueprint("admin", __name__, url_prefix="/admin")
@@ -66,3 +71,20 @@ def stats() -> Response:
             "models": {"loaded": parts().models.loaded},
         }
     )
+
+
+@pages.get("/log")
+@access(Who.ADMIN, Of.ALL)
+@described(Call(takes(LOG_OF, LOG_LINES), {200: {JSON: LOG}}))
+def log_tail() -> Response:
+    """The newest lines of a service's log, or of all; from the files of nilm-edge run, or systemd's journal."""
+    query = request.args.to_dict(flat=False)
+    service = request.args.get("service")
+    if service is not None and service not in NAMES:
+        raise bad("service", f"service is one of {', '.join(NAMES)}.")
+    try:
+        found = tail(Path(parts().config.data_dir), service, whole_number(query, "lines", 200, MAX_LINES))
+    except Unavailable as error:
+        raise Problem(404, f"There is no log to show: {error}.") from error
+    lines = [{"service": name, **asdict(line)} for name, line in found.lines]
+    return json_reply({"source": found.source, "services": list(NAMES), "lines": lines})

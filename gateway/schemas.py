@@ -3,6 +3,7 @@
 from typing import Any
 
 from edge.core.wanted import FORMATS, RESOLUTIONS, TABLES
+from edge.log_tail import NAMES
 from edge.periods import STEPS
 from gateway.asks import Parameter
 from gateway.parameters import LAST_S, MAX_PREDICTIONS, MAX_READINGS, RESOLUTIONS_S
@@ -114,6 +115,16 @@ CACHES = obj(
     decisions=obj(kept=WHOLE, recalled=WHOLE, decided=WHOLE, ttl_s=WHOLE),
     answers=obj(kept=WHOLE, ttl_s=WHOLE),
     models=obj(loaded=listed(TEXT)),
+)
+LOG = obj(
+    source={"enum": ["files", "journal"]},
+    services=listed(TEXT),
+    lines=listed(obj(service=TEXT, at_ms=maybe(WHOLE), level=TEXT, logger=TEXT, message=TEXT, request_id=TEXT)),
+)
+MAX_LINES = 1000
+LOG_OF = Parameter("service", "This service's or server's lines alone.", {"enum": list(NAMES)})
+LOG_LINES = Parameter(
+    "lines", "The newest so many; 200 without it.", {"type": "integer", "minimum": 1, "maximum": MAX_LINES}
 )
 INVALIDATED = obj(decisions=WHOLE, models=WHOLE)
 BUILDINGS = obj(buildings=listed(obj(building_id=TEXT, newest=maybe(TIME))))

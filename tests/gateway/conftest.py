@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 import urllib3
@@ -53,14 +54,14 @@ def admin(guarded: Config, streams: Streams, influx: Influx) -> FlaskClient:
 class Gateway:
     """A gateway process on a free port, or the one given."""
 
-    def __init__(self, config: Config, folder: Path, port: int = 0) -> None:
+    def __init__(self, config: Config, folder: Path, port: int = 0, stderr: IO[bytes] | None = None) -> None:
         port = port or free_port()
         self.config = replace(config, gateway=replace(config.gateway, port=port))
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         file = folder / "gateway.toml"
         file.write_text(to_toml(self.config))
-        self.process = subprocess.Popen([sys.executable, "-m", "edge", "gateway", "--config", str(file)])
+        self.process = subprocess.Popen([sys.executable, "-m", "edge", "gateway", "--config", str(file)], stderr=stderr)
         try:
             wait_until(self.answers, 60, "the gateway")
         except BaseException:

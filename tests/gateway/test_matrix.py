@@ -55,6 +55,7 @@ def house(guarded: Config, streams: Streams, influx: Influx) -> Flask:
         assert accounts.add_token(caller.name, "token", f"nilm_{caller.name}", 1)
     for building in ("home", "barn"):
         fill(streams, building, 60)
+    (Path(guarded.data_dir) / "log").mkdir()
     unlimited = replace(guarded.gateway, address_per_min=0, user_per_min=0)
     return create_app(replace(guarded, gateway=unlimited), streams, influx, Hub(streams))
 

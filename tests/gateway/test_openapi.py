@@ -50,6 +50,7 @@ def whole(guarded: Config, streams: Streams, influx: Influx) -> FlaskClient:
     """A box with an account and a building; its event streams end at once."""
     Accounts(Path(guarded.data_dir)).add(Caller("anna", Role.ADMIN, ()), "no password")
     fill(streams, "home", 90)
+    (Path(guarded.data_dir) / "log").mkdir()
     hub = Hub(streams)
     hub.stop()
     unlimited = replace(guarded.gateway, address_per_min=0, user_per_min=0)

@@ -27,7 +27,7 @@ OWNER = {
     "matplotlib": {"edge/adapters/plots.py"},
     "influxdb_client": {"edge/adapters/influx.py"},
     "urllib3": {"edge/adapters/influx.py", "edge/adapters/central.py"},
-    "systemd": {"edge/adapters/systemd.py"},
+    "systemd": {"edge/adapters/systemd.py", "edge/adapters/journal.py"},
     "psutil": {"edge/bench/machine.py"},
     "subprocess": {"edge/adapters/processes.py"},
     "flask": {"gateway"},
