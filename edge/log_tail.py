@@ -55,7 +55,9 @@ def _of_journal(names: tuple[str, ...], lines: int) -> list[tuple[str, Line]]:
     for entry in journal(list(units), lines):
         line = read_line(entry.message, zone(""))
         logger = line.logger or (f"nilm.{entry.service}" if entry.service else "")
-        found.append((units[entry.unit], replace(line, at_ms=entry.at_ms, level=line.level or entry.level, logger=logger)))
+        found.append(
+            (units[entry.unit], replace(line, at_ms=entry.at_ms, level=line.level or entry.level, logger=logger))
+        )
     return found
 
 

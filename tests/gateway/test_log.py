@@ -10,8 +10,8 @@ import urllib3
 from flask.testing import FlaskClient
 
 from edge.adapters.accounts import Accounts
-from edge.adapters.passwords import hash_password
 from edge.adapters.journal import journal
+from edge.adapters.passwords import hash_password
 from edge.adapters.streams import Streams
 from edge.core.grants import Caller, Role
 from edge.errors import Unavailable
