@@ -12,6 +12,7 @@ from edge import (
     __version__,
     cli_announce,
     cli_backup,
+    cli_doctor,
     cli_gaps,
     cli_history,
     cli_mend,
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_history.add(commands, _command, _load)
     cli_gaps.add(commands, _command, _load)
     cli_backup.add(commands, _command, _load)
+    cli_doctor.add(commands, _command, _load)
     cli_mend.add(commands)
     cli_meters.add(commands, _command, _load)
     cli_sync.add(commands, _command, _load)

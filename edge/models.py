@@ -20,7 +20,7 @@ def describe(folder: Path, *, verify: bool = False) -> list[dict[str, Any]]:
     models, disabled = load_models(folder)
     found = []
     for model in models:
-        why = _difference(model) if verify else ""
+        why = difference(model) if verify else ""
         found.append({**describe_loaded(model), **({"state": "disabled", "reason": why} if why else {})})
     return found + [describe_disabled(model) for model in disabled]
 
@@ -60,7 +60,7 @@ def as_text(found: list[dict[str, Any]]) -> str:
     return "\n".join(lines) or "no model"
 
 
-def _difference(model: OnnxModel) -> str:
+def difference(model: OnnxModel) -> str:
     """Why the step and the window graph disagree on ten minutes of random mains; empty where they do not."""
     mains_w = np.random.default_rng(1).uniform(0, 6000, _TRIAL_S).round()
     at_ms = _START_MS + 1000 * np.arange(_TRIAL_S)

@@ -1,6 +1,7 @@
 """MQTT by paho: a listener that acknowledges by hand and a publisher; both run in their caller's loop."""
 
 import logging
+import os
 import socket
 import ssl
 import time
@@ -22,6 +23,7 @@ from edge.settings import Mqtt
 
 _FOR_EVER = 0xFFFFFFFF
 _log = logging.getLogger("nilm.mqtt")
+_TELLS_S = 0.5
 _RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -267,3 +269,21 @@ def unshared(topic_filter: str) -> str:
 def matches(topic_filter: str, topic: str) -> bool:
     """Whether `topic` falls under `topic_filter`, shared or not."""
     return bool(paho.topic_matches_sub(unshared(topic_filter), topic))
+
+
+def try_broker(settings: Mqtt, timeout_s: float) -> str:
+    """What the broker says it is, "" where it does not tell; Unavailable unless it lets us in within `timeout_s`."""
+    listener = Listener(settings, ["$SYS/broker/version"], passing=f"nilm-edge-doctor-{os.getpid()}")
+    end_s = time.monotonic() + timeout_s
+    try:
+        while not listener.connected:
+            if listener.refused or time.monotonic() > end_s:
+                raise Unavailable(listener.refused or f"no answer of an MQTT broker at {settings.host}:{settings.port}")
+            listener.turn(0.05)
+        told_s = time.monotonic() + _TELLS_S
+        while time.monotonic() < told_s:
+            for message in listener.messages(0.05):
+                return message.payload.decode(errors="replace")[:60]
+        return ""
+    finally:
+        listener.close()

@@ -26,6 +26,12 @@ class RedisLog:
             found = self._redis.config_get("append*")
         return str(found["appendfsync"]) if found["appendonly"] == "yes" else ""
 
+    def facts(self) -> dict[str, str]:
+        """What Redis says of its log and its memory: aof_last_write_status, maxmemory, maxmemory_policy and more."""
+        with available(), _permitted():
+            found = {**self._redis.info("persistence"), **self._redis.info("memory")}
+        return {name: str(value) for name, value in found.items()}
+
     def sync(self) -> None:
         """With appendfsync no: on return, all that Redis has is on the disk."""
         with available(), _permitted():
