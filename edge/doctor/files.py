@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.adapters.accounts import Accounts
+from edge.config import secret_file
 from edge.config_text import masked, secret_files, to_toml
 from edge.doctor.finding import Finding, Look, fault, ok, warning
 from edge.models import describe
@@ -22,22 +23,23 @@ def permissions(look: Look) -> _Found:
 
 def _secret_files(look: Look) -> _Found:
     for name, file in secret_files(look.config):
-        if "/" not in file:
+        place = secret_file(file)
+        if "/" not in place:
             continue  # a credential, which systemd gives to the service alone
         if name == "gateway.tls_key_file" or name.startswith("mqtt."):
             means = "What needs it does not start."
         else:
             means = "What needs it cannot log in."
         try:
-            mode = Path(file).stat().st_mode
-            with Path(file).open("rb"):
+            mode = Path(place).stat().st_mode
+            with Path(place).open("rb"):
                 pass
         except OSError as error:
             yield fault("files", f"{name}: {file}: {error.strerror}", means, "Put the file there, mode 0600.")
             continue
         if mode & (stat.S_IRWXO | stat.S_IWGRP):
             others = "Everybody on this machine can read, or change, this secret."
-            yield warning("files", f"{name}: {file} is not private", others, f"sudo chmod 600 {file}")
+            yield warning("files", f"{name}: {place} is not private", others, f"sudo chmod 600 {place}")
 
 
 def _config_file(look: Look) -> _Found:

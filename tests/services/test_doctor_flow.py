@@ -17,6 +17,7 @@ from edge.core.sample import NO_FLAGS, Sample
 from edge.core.vitals import SERVICES
 from edge.doctor import flow, page, units
 from edge.doctor.finding import Level
+from edge.safe_mode import ACTIVE, FLAG
 from edge.settings import Config
 from edge.unit import now_ms
 from gateway import create_app
@@ -63,6 +64,12 @@ def test_samples_that_come_seldom(config: Config, streams: Streams) -> None:
 def test_samples_without_predictions_and_with(config: Config, streams: Streams) -> None:
     fill(streams, now_ms(), 60)
     assert "none yet" in only(list(flow.samples(look(config))), Level.FAULT).said
+    safe = Path(config.data_dir) / FLAG
+    safe.write_text("")
+    assert "safe mode" in only_ok(list(flow.samples(look(config))))
+    assert "--safe" in only(list(flow.safe_mode(look(config))), Level.WARNING).said
+    assert {one.check for one in flow.services(look(config))} == {f"nilm-{name}" for name in ACTIVE}
+    safe.unlink()
     predict(streams, now_ms())
     assert "window 60/3600" in only_ok(list(flow.samples(look(config))))
 
