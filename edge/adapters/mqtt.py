@@ -18,7 +18,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.adapters.broker import broker_answers as broker_answers  # noqa: PLC0414 - part of what this module tells
 from edge.config import read_secret, secret_file
-from edge.errors import ConfigError
+from edge.errors import ConfigError, Unavailable
 from edge.settings import Mqtt
 
 _FOR_EVER = 0xFFFFFFFF
