@@ -35,7 +35,7 @@ class QuarterHours:
         """Mains and each appliance from `start_ms` until before `end_ms`, a piece at a time, in no order."""
         timeout_s = self._config.history.query_timeout_s
         until_s = time.monotonic() + timeout_s
-        newest_ms, days = self._days(building, start_ms, end_ms)
+        newest_ms, days = days_between(self._folder, building, start_ms, end_ms)
         for first in range(0, len(days), _DAYS_AT_ONCE):
             yield from self._stored(days[first : first + _DAYS_AT_ONCE], start_ms, end_ms, until_s)
         until_ms = max(newest_ms, start_ms)
@@ -45,19 +45,6 @@ class QuarterHours:
                 raise NilmError(f"it took longer than {timeout_s} s: much of it is not snapshotted yet; ask for less.")
             until_ms = min((at_ms // DAY_MS + 1) * DAY_MS, end_ms)
             yield from self._unstored(building, at_ms, until_ms)
-
-    def _days(self, building: str, start_ms: int, end_ms: int) -> tuple[int, list[Day]]:
-        """Up to when all is snapshotted, and the days that are asked for."""
-        newest_ms, wanted = 0, []
-        for date in self._folder.dates(building):
-            try:
-                day = self._folder.load(building, date)
-            except Rejected as error:
-                raise Unavailable(f"{error}; nilm-edge snapshot --verify mends what can be mended") from error
-            newest_ms = max([newest_ms, *(day.start_ms + (hour + 1) * HOUR_MS for hour in day.hours)])
-            if day.start_ms < end_ms and day.end_ms > start_ms:
-                wanted.append(day)
-        return newest_ms, wanted
 
     def _stored(self, days: Sequence[Day], start_ms: int, end_ms: int, until_s: float) -> Iterator[Quarters]:
         settings = self._config.history
@@ -94,6 +81,20 @@ class QuarterHours:
             name = series.tags["appliance"]
             mine = {at_ms: seconds for (of, at_ms), seconds in on_s.items() if of == name}
             yield _quarters(name, series.values, {}, mine)
+
+
+def days_between(folder: SnapshotFolder, building: str, start_ms: int, end_ms: int) -> tuple[int, list[Day]]:
+    """Up to when all is snapshotted, and the days from `start_ms` until before `end_ms`; Unavailable for a torn one."""
+    newest_ms, wanted = 0, []
+    for date in folder.dates(building):
+        try:
+            day = folder.load(building, date)
+        except Rejected as error:
+            raise Unavailable(f"{error}; nilm-edge snapshot --verify mends what can be mended") from error
+        newest_ms = max([newest_ms, *(day.start_ms + (hour + 1) * HOUR_MS for hour in day.hours)])
+        if day.start_ms < end_ms and day.end_ms > start_ms:
+            wanted.append(day)
+    return newest_ms, wanted
 
 
 def _quarters(name: str, rows: Sequence[Any], export_ws: dict[int, float], on_s: dict[int, int]) -> Quarters:

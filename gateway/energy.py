@@ -100,14 +100,14 @@ def _quarters(building: str, dates: Dates) -> Iterator[Quarters]:
     """What there is of those days, up to the end of the present one."""
     config = parts().config
     where = zone(config.history.timezone)
-    _check_known(building)
+    check_known(building)
     start_ms = begins_ms(dates.start, where)
     end_ms = min(begins_ms(dates.end, where), begins_ms(date_at(now_ms(), where) + timedelta(days=1), where))
     if start_ms >= end_ms:
         return
     from edge.quarter_hours import QuarterHours  # noqa: PLC0415 - DuckDB and Arrow, 70 MiB, for whoever asks
 
-    with _place():
+    with place():
         try:
             yield from QuarterHours(config, parts().influx).read(building, start_ms, end_ms)
         except Unavailable:
@@ -117,7 +117,8 @@ def _quarters(building: str, dates: Dates) -> Iterator[Quarters]:
 
 
 @contextmanager
-def _place() -> Iterator[None]:
+def place() -> Iterator[None]:
+    """One of AT_ONCE places for a long question to history; Unavailable while all are taken."""
     if not _places.acquire(timeout=_PATIENCE_S):
         raise Unavailable(f"{AT_ONCE} such questions are being answered already")
     try:
@@ -158,7 +159,8 @@ def _period(sums: Mapping[str, Sums], which: Any, priced: bool) -> dict[str, Any
     }
 
 
-def _check_known(building: str) -> None:
+def check_known(building: str) -> None:
+    """Refuse a building that nobody knows; while Redis is away, it may be known."""
     try:
         known = parts().buildings()
     except Unavailable:

@@ -28,6 +28,9 @@ _ZONE = re.compile(r"[A-Za-z0-9_+/-]{1,64}")
 
 MAX_DAYS = 1100
 """Of /analytics/energy and heatmap: three years."""
+MAX_CYCLE_DAYS = 31
+PAUSE_S, MAX_PAUSE_S = 120, 3600
+"""Of /analytics/cycles, which looks at each second."""
 _DEFAULT_DAYS = {"day": 7, "week": 56, "month": 365}
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -110,6 +113,14 @@ def wanted_energy(query: Query, today: date) -> Energy:
 def wanted_heatmap(query: Query, today: date) -> tuple[Dates, str | None]:
     """What /analytics/heatmap is asked for: of when, and of which appliance."""
     return _dates(query, today, _DEFAULT_DAYS["week"]), _optional(query, "appliance_id")
+
+
+def wanted_cycles(query: Query, today: date) -> tuple[Dates, str, int]:
+    """What /analytics/cycles is asked for: of when, of which appliance, and how long a pause may be."""
+    dates, appliance = _dates(query, today, _DEFAULT_DAYS["day"]), _required(query, "appliance_id")
+    if (dates.end - dates.start).days > MAX_CYCLE_DAYS:
+        raise bad("end", f"start to end is at most {MAX_CYCLE_DAYS} days.")
+    return dates, appliance, whole_number(query, "pause_s", PAUSE_S, MAX_PAUSE_S)
 
 
 def building_of(query: Query) -> str:

@@ -6,7 +6,7 @@ from edge.core.wanted import FORMATS, RESOLUTIONS, TABLES
 from edge.log_tail import NAMES
 from edge.periods import STEPS
 from gateway.asks import Parameter
-from gateway.parameters import LAST_S, MAX_PREDICTIONS, MAX_READINGS, RESOLUTIONS_S
+from gateway.parameters import LAST_S, MAX_PAUSE_S, MAX_PREDICTIONS, MAX_READINGS, RESOLUTIONS_S
 
 Schema = dict[str, Any]
 
@@ -81,6 +81,30 @@ HEATMAP = obj(
     mean_w=_WEEK,
     kwh=_WEEK,
     seconds=_WEEK,
+)
+
+CYCLES = obj(
+    building_id=TEXT,
+    appliance_id=TEXT,
+    timezone=maybe(TEXT),
+    start=DATE,
+    end=DATE,
+    pause_s=WHOLE,
+    cycles=listed(
+        obj(
+            start=TIME,
+            end=TIME,
+            duration_s=WHOLE,
+            on_s=WHOLE,
+            missing_s=WHOLE,
+            kwh=NUMBER,
+            mean_w=NUMBER,
+            max_w=NUMBER,
+            running=YES_NO,
+        )
+    ),
+    left_out=WHOLE,
+    total=obj(cycles=WHOLE, on_s=WHOLE, kwh=NUMBER),
 )
 
 _FIGURES = obj(
@@ -224,6 +248,12 @@ UNTIL_END = Parameter("end", END.doc, TIME, required=True)
 RESOLUTION = Parameter("resolution", "With start and end: the step.", {"enum": list(RESOLUTIONS_S)})
 LAYOUT = Parameter("layout", "columns is made for charts.", {"enum": ["rows", "columns"]})
 APPLIANCE_ID = Parameter("appliance_id", "This appliance alone.", {"type": "string", "minLength": 1})
+NAMED_APPLIANCE = Parameter("appliance_id", "Which appliance.", {"type": "string", "minLength": 1}, required=True)
+PAUSE_S = Parameter(
+    "pause_s",
+    "A pause of up to so long is within a cycle; 120 without it.",
+    {"type": "integer", "minimum": 1, "maximum": MAX_PAUSE_S},
+)
 SERIES = Parameter("appliance_id", "An appliance, or other; mains without it.", {"type": "string", "minLength": 1})
 _DAY: Schema = {"type": "string", "pattern": "^20[0-9]{2}-[0-9]{2}-[0-9]{2}$"}
 FIRST_DAY = Parameter("start", "From this day on; a week or so before end without it.", _DAY)

@@ -84,11 +84,13 @@ class Catalogue:
 
     @classmethod
     @contextlib.contextmanager
-    def of_days(cls, folder: SnapshotFolder, days: Sequence[Day], limits: Limits) -> Iterator[Self]:
-        """The minutes that these manifests name and nothing else, locked in the same way; needs no catalogue."""
+    def of_days(
+        cls, folder: SnapshotFolder, days: Sequence[Day], limits: Limits, kinds: Sequence[str] = MINUTES
+    ) -> Iterator[Self]:
+        """What these manifests name of these kinds and nothing else, locked in the same way; needs no catalogue."""
         with duckdb.connect(config={"threads": str(limits.threads)}) as connection:
             try:
-                for kind in MINUTES:
+                for kind in kinds:
                     connection.execute(f"CREATE VIEW {kind} AS SELECT * FROM {_source(folder, days, kind)}")  # noqa: S608
             except duckdb.Error as error:
                 raise Unavailable(_first_line(error)) from error
@@ -117,6 +119,19 @@ class Catalogue:
         )
         with self._limited():
             found: dict[str, Any] = self._connection.sql(query).fetchnumpy()
+            return found
+
+    def run_times(self, date: str, appliance: str, start_ms: int, end_ms: int, *, by_minute: bool) -> dict[str, Any]:
+        """An appliance's steps of one date as arrays, by time: at_ms, on, power_w; `by_minute`: on for half of each."""
+        on, source = ("2 * on_s >= samples", "appliance_1m") if by_minute else ('"on"', "appliance")
+        query = (
+            f"SELECT epoch_ms(time) AS at_ms, {on} AS 'on', power_w FROM {source} "  # noqa: S608 - our own names
+            f"WHERE date = $date AND appliance = $appliance AND power_w IS NOT NULL "
+            f"AND epoch_ms(time) >= {int(start_ms)} AND epoch_ms(time) < {int(end_ms)} ORDER BY time"
+        )
+        with self._limited():
+            asked = self._connection.execute(query, {"date": date, "appliance": appliance})
+            found: dict[str, Any] = asked.fetchnumpy()
             return found
 
     def ask(self, sql: str) -> "Answer":

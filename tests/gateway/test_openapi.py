@@ -33,6 +33,7 @@ RELATED = (
     "/analytics/predictions",
     "/analytics/energy",
     "/analytics/heatmap",
+    "/analytics/cycles",
     "/export",
     "/infer",
 )
