@@ -12,6 +12,7 @@ from edge import (
     __version__,
     cli_announce,
     cli_backup,
+    cli_diagnostics,
     cli_doctor,
     cli_gaps,
     cli_history,
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_gaps.add(commands, _command, _load)
     cli_backup.add(commands, _command, _load)
     cli_doctor.add(commands, _command, _load)
+    cli_diagnostics.add(commands, _command, _load)
     cli_mend.add(commands)
     cli_meters.add(commands, _command, _load)
     cli_sync.add(commands, _command, _load)

@@ -59,6 +59,11 @@ def secret_files(config: Config) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value, _ in _named(config) if name.endswith(SECRET_FILES) and value]
 
 
+def secret_values(config: Config) -> list[str]:
+    """What stands in settings that hold a secret, such as a URL with a password."""
+    return [str(value) for _, value, about in _named(config) if about.metadata["secret"] and value]
+
+
 def with_setting(table: _Table, name: str, value: str) -> _Table:
     """A table, such as the whole configuration, with one setting, named section.key, changed."""
     key, _, rest = name.partition(".")

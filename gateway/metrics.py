@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -143,3 +144,10 @@ def _numbers(state: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
             yield name.removesuffix("_ms") + "_seconds", value / 1000
         else:
             yield re.sub("_s$", "_seconds", name), value
+
+
+def as_text(streams: Streams, now_ms: int) -> str:
+    """Every figure as Prometheus reads it, for who may see all."""
+    registry = CollectorRegistry()
+    registry.register(Figures(streams, lambda _building: True, open_streams=0, now_ms=now_ms))
+    return generate_latest(registry).decode()

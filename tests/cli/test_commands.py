@@ -13,7 +13,7 @@ from edge.settings import Config
 COMMANDS = ["run", "simulate", "ingest", "infer", "persist", "gateway", "config", "status"]
 COMMANDS += ["snapshot", "query", "export", "gaps", "backfill", "backup", "restore"]
 COMMANDS += ["meters families", "meters try", "meters listen", "meters simulate"]
-COMMANDS += ["doctor", "sync", "announce", "mend influxdb", "mend redis"]
+COMMANDS += ["doctor", "diagnostics", "sync", "announce", "mend influxdb", "mend redis"]
 COMMANDS += ["user add", "user list", "user remove", "user password", "user token"]
 COMMANDS += [
     "models list",
@@ -38,7 +38,7 @@ def test_each_command_has_help_with_an_example(command: str, capsys: pytest.Capt
 def test_the_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
-    listed = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
+    listed = re.findall(r"^    (\w+)(?: |$)", capsys.readouterr().out, re.MULTILINE)
     assert set(listed) == {command.split()[0] for command in COMMANDS}
 
 
