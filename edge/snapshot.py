@@ -3,7 +3,6 @@
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,13 @@ from typing import Any
 from edge.adapters import duck
 from edge.adapters import history_tables as tables
 from edge.adapters.changed_hours import ChangedHours
-from edge.adapters.history_tables import Packed
 from edge.adapters.influx import Influx
 from edge.adapters.processes import lock
 from edge.adapters.snapshot_folder import MANIFEST, SnapshotFolder
 from edge.adapters.streams import Streams
 from edge.config import influx_token
 from edge.core.manifest import HOUR_MS, RAW, Day, Part, date_of
+from edge.day_files import Had, made_anew
 from edge.errors import NilmError, Rejected, Unavailable
 from edge.retention import Retention
 from edge.settings import Config
@@ -29,7 +28,6 @@ log = logging.getLogger("nilm.snapshot")
 
 READER, DOING = "snapshot", "snapshot-doing"
 """Whose notes of changed hours are worked off, and where they stand meanwhile: a kill loses none."""
-_READS_AT_ONCE = 2
 
 
 def run(config: Config, *, verify: bool = False) -> dict[str, Any]:
@@ -156,39 +154,33 @@ class Snapshot:
         if whole and not day.is_compact:
             hours_ms |= self._miscounted(day, min(day.end_ms, closed_ms))
         self._begin(day.building, hours_ms)
-        read, fresh = self._fresh(day.building, sorted(hours_ms), old)
         untouched = set() if whole else day.hours - {(at - day.start_ms) // HOUR_MS for at in hours_ms}
+        spans = [(None, hours_ms)] if whole else [((at - day.start_ms) // HOUR_MS, {at}) for at in sorted(hours_ms)]
         parts = [part for part in day.parts if part.hour in untouched]
         rows = {kind: {h: n for h, n in day.rows.get(kind, {}).items() if h in untouched} for kind in RAW}
+        made, read = [], 0
         for kind in RAW:
-            if whole:
-                rest = [Packed(kind, content, hours_ms) for content in old[kind]]
-                parts += self._files(
-                    day, kind, None, [*rest, *(fresh[kind, at] for at in sorted(hours_ms))], rows[kind]
-                )
-            for at in [] if whole else sorted(hours_ms):
-                parts += self._files(day, kind, (at - day.start_ms) // HOUR_MS, [fresh[kind, at]], rows[kind])
+            for hour, span in spans:
+                files, news = made_anew(self._stored, day, kind, self._had(day, kind, hour, old[kind]), span)
+                made += [(hour, name, one) for name, one in files.items()]
+                read += news
+        for hour, kind, one in made:
+            if one.rows:
+                parts.append(self.folder.add(day, kind, hour, one.rows, one.content, measured=one.measured))
+            if kind in RAW:
+                rows[kind] |= {(at - day.start_ms) // HOUR_MS: count for at, count in one.by_hour.items()}
         if parts or day.parts:
             self.folder.commit(day, parts, rows)
         self._settled(day.building, hours_ms)
-        made = [part for part in parts if part.hour not in untouched]
-        news = {"hours": len(hours_ms), "days": int(whole), "rows": read}
-        news["bytes"] = sum(part.size_bytes for part in made)
-        log.info("%s %s: %s", day.building, day.date, ", ".join(f"{number} {name}" for name, number in news.items()))
-        for name, number in news.items():
+        done = {"hours": len(hours_ms), "days": int(whole), "rows": read}
+        done["bytes"] = sum(len(one.content) for _, _, one in made if one.rows)
+        log.info("%s %s: %s", day.building, day.date, ", ".join(f"{number} {name}" for name, number in done.items()))
+        for name, number in done.items():
             said[name] += number
 
-    def _files(self, day: Day, kind: str, hour: int | None, pieces: list[Packed], rows: dict[int, int]) -> list[Part]:
-        """Write seconds and their minutes, and count them into `rows`; no file for no rows."""
-        had = [part for part in day.of(f"{kind}_1m") if hour in {None, part.hour}]
-        minutes = [content for part in had if (content := self._content(day, part)) is not None]
-        written = tables.with_minutes(kind, pieces, minutes)
-        rows |= {(at - day.start_ms) // HOUR_MS: count for at, count in written[kind].by_hour.items()}
-        return [
-            self.folder.add(day, name, hour, one.rows, one.content, measured=one.measured)
-            for name, one in written.items()
-            if one.rows
-        ]
+    def _had(self, day: Day, kind: str, hour: int | None, seconds: list[bytes]) -> Had:
+        minutes = [part for part in day.of(f"{kind}_1m") if hour in {None, part.hour}]
+        return Had(hour, seconds, [content for part in minutes if (content := self._content(day, part)) is not None])
 
     def _old(self, day: Day, kind: str, whole: bool, hours_ms: set[int], closed_ms: int) -> list[bytes]:
         """The day's files, or those of these hours alone; the hours of a broken one join them."""
@@ -235,22 +227,6 @@ class Snapshot:
             there = self._stored.values_by_hour(kind, day.building, day.start_ms, end_ms)
             found |= {at for at, count in there.items() if count > have.get(at, 0)}
         return found
-
-    def _fresh(
-        self, building: str, hours_ms: list[int], old: dict[str, list[bytes]]
-    ) -> tuple[int, dict[tuple[str, int], Packed]]:
-        """How many rows InfluxDB has of these hours, and each hour's, joined with what was stored of it."""
-
-        def fresh(key: tuple[str, int]) -> tuple[int, Packed]:
-            kind, at = key
-            new = self._stored.read(kind, building, at, at + HOUR_MS)
-            had = [rows for content in old[kind] for rows in Packed(kind, content).between(at, at + HOUR_MS)]
-            return new.num_rows, tables.packed(kind, tables.merged(kind, tables.together(kind, had), new))
-
-        keys = [(kind, at) for at in hours_ms for kind in RAW]
-        with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-            found = dict(zip(keys, pool.map(fresh, keys), strict=True))
-        return sum(rows for rows, _ in found.values()), {key: hour for key, (_, hour) in found.items()}
 
     def _begin(self, building: str, hours_ms: Iterable[int]) -> None:
         noted = set(self._changed.waiting(READER).get(building, [])) & set(hours_ms)

@@ -1,5 +1,8 @@
 """The seconds that the local InfluxDB holds, read in bulk, checked to be complete, and deleted."""
 
+from dataclasses import dataclass
+
+from edge.adapters import history_answers as answers
 from edge.adapters import history_tables as tables
 from edge.adapters.history_tables import Table
 from edge.core.csv_lines import POWERS
@@ -9,6 +12,17 @@ from edge.stored_spans import WHERE, StoredSpans, bound
 
 _COUNTS = {kind: ", ".join(f"count({name})" for name in POWERS[kind].split(", ")) for kind in RAW}
 _GROUP = {"mains": "", "appliance": "GROUP BY appliance"}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many seconds of an appliance, or of mains (""), have a power, predicted or of mains, and one measured."""
+
+    kind: str
+    building: str
+    name: str
+    powers: int
+    measured: int
 
 
 class StoredSeconds(StoredSpans):
@@ -29,17 +43,34 @@ class StoredSeconds(StoredSpans):
         return {hour_ms for kind in RAW for hour_ms in self.values_by_hour(kind, building, start_ms, end_ms)}
 
     def read(self, kind: str, building: str, start_ms: int, end_ms: int) -> Table:
-        """All rows of a measurement in a span, as many as InfluxDB counts; an hour of 14 series is 4 MB on its way."""
-        span = bound(building, start_ms, end_ms)
-        columns = ", ".join(f'"{name}"' for name in tables.fields(kind))
-        query = f"SELECT {columns} FROM {kind} {WHERE} {_GROUP[kind]}"  # noqa: S608 - constants
-        count = f"SELECT {_COUNTS[kind]} FROM {kind} {WHERE}"  # noqa: S608 - constants
-        asked = self._influx.query(self._bucket[kind], count, span)
-        counted = sum(_sum(row[1:]) for one in asked for row in one.values)
-        found = tables.from_csv(kind, self._influx.query_csv(self._bucket[kind], query, span))
-        powers = tables.values(found)
+        """All rows of a measurement in a span, as many as InfluxDB counts."""
+        series = self.series(kind, building, start_ms, end_ms)
+        return tables.together(kind, [self.rows(one, start_ms, end_ms) for one in series])
+
+    def series(self, kind: str, building: str, start_ms: int, end_ms: int) -> list[Counted]:
+        """What there is in a span, sorted by name."""
+        query = f"SELECT {_COUNTS[kind]} FROM {kind} {WHERE} {_GROUP[kind]}"  # noqa: S608 - constants
+        asked = self._influx.query(self._bucket[kind], query, bound(building, start_ms, end_ms))
+        found = []
+        for one in asked:
+            powers, measured = (*(count or 0 for count in one.values[0][1:]), 0)[:2]
+            found.append(Counted(kind, building, one.tags.get("appliance", ""), powers, measured))
+        return found
+
+    def rows(self, one: Counted, start_ms: int, end_ms: int) -> Table:
+        """Its rows in the span, as many as were counted; a day is 7 MB on its way.
+
+        One series at a time costs InfluxDB two thirds of what all at once cost.
+        """
+        wanted = [field for field in tables.fields(one.kind) if field != tables.MEASURED or one.measured]
+        columns = ", ".join(f'"{field}"' for field in wanted)
+        where = f"{WHERE} AND appliance = $appliance" if one.kind == "appliance" else WHERE
+        query = f"SELECT {columns} FROM {one.kind} {where}"  # noqa: S608 - constants
+        span = bound(one.building, start_ms, end_ms) | {"appliance": one.name}
+        found = answers.rows(one.kind, one.name, self._influx.query_packed(self._bucket[one.kind], query, span))
+        powers, counted = tables.values(found), one.powers + one.measured
         if powers < counted:  # more is a second that came in between
-            raise Unavailable(f"InfluxDB gave {powers} powers of {kind}, and counts {counted}")
+            raise Unavailable(f"InfluxDB gave {powers} powers of {one.name or one.kind}, and counts {counted}")
         return found
 
     def delete(self, building: str, start_ms: int, end_ms: int) -> None:

@@ -1,4 +1,4 @@
-"""Seconds and minutes as Arrow tables: from InfluxDB's CSV, to and from Parquet, joined, rolled up."""
+"""Seconds and minutes as Arrow tables: to and from Parquet, joined, rolled up."""
 
 import io
 from collections import Counter
@@ -8,11 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from edge.core.manifest import HOUR_MS, RAW
-from edge.errors import Rejected, Unavailable
+from edge.errors import Rejected
 
 _TIME = ("time", pa.timestamp("ms", "UTC"))
 _ROLLED = [("samples", pa.int32()), ("power_w", pa.float64()), ("min_w", pa.float64()), ("max_w", pa.float64())]
@@ -85,34 +84,6 @@ def empty(kind: str) -> Table:
     return SCHEMAS[kind].empty_table()
 
 
-def from_csv(kind: str, body: bytes) -> Table:
-    """The rows of InfluxDB's CSV answer, floats bit for bit; Unavailable where the answer is cut or no such rows."""
-    schema = SCHEMAS[kind]
-    if not body:
-        return empty(kind)
-    types = {name: schema.field(name).type for name in fields(kind)} | {"time": pa.int64(), "tags": pa.string()}
-    try:
-        read = pa.csv.read_csv(
-            io.BytesIO(body),
-            read_options=pa.csv.ReadOptions(use_threads=False, block_size=max(len(body), 1 << 16)),
-            parse_options=pa.csv.ParseOptions(newlines_in_values=True),
-            convert_options=pa.csv.ConvertOptions(
-                column_types=types,
-                include_columns=list(types),
-                null_values=[""],
-                strings_can_be_null=True,
-                true_values=["true"],
-                false_values=["false"],
-            ),
-        )
-        columns = {name: read[name] for name in fields(kind)} | {"time": read["time"].cast(_TIME[1])}
-    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise Unavailable(f"InfluxDB's answer cannot be read: {_one_line(error)}") from error
-    if "appliance" in schema.names:
-        columns["appliance"] = _appliances(read["tags"])
-    return in_order(pa.table({name: columns[name] for name in schema.names}, schema=schema))
-
-
 def merged(kind: str, old: Table, new: Table) -> Table:
     """`old` and `new` together; where both have a second, `new` is right.
 
@@ -147,9 +118,8 @@ def together(kind: str, pieces: Sequence[Table]) -> Table:
 class Packed:
     """Rows as the Parquet file that they are or were, read by appliance: a day is 80 MB as a table, and 6 MB so."""
 
-    def __init__(self, kind: str, content: bytes, without_hours_ms: Iterable[int] = ()) -> None:
-        """Rejected where `content` is torn or holds something else; rows of `without_hours_ms` are left out."""
-        self._without = pa.array(sorted(without_hours_ms), pa.int64())
+    def __init__(self, kind: str, content: bytes) -> None:
+        """Rejected where `content` is torn or holds something else."""
         try:
             self._file: Any = pq.ParquetFile(pa.BufferReader(content))
         except (OSError, ValueError, pa.ArrowException) as error:
@@ -175,27 +145,7 @@ class Packed:
             found = whole(self._kind, self._file.read_row_group(group))
             if "appliance" in found.column_names:
                 found = found.filter(pc.equal(found["appliance"], name))
-            if len(self._without):
-                hour = floor(found["time"], HOUR_MS)
-                found = found.filter(pc.invert(pc.is_in(hour, value_set=self._without)))
             yield found
-
-    def between(self, start_ms: int, end_ms: int) -> Iterator[Table]:
-        """The rows from `start_ms` until before `end_ms`, in parts."""
-        for name in sorted(self.names):
-            for found in self.rows(name):
-                yield between(found, start_ms, end_ms)
-
-
-def packed(kind: str, table: Table) -> Packed:
-    """A table, taken together to a fraction of its size."""
-    return Packed(kind, to_parquet(kind, _by_appliance(kind, table), measured=has_measured(table)).content)
-
-
-def joined(kind: str, pieces: Sequence[Packed]) -> Iterator[Table]:
-    """Rows that have no second in common, sorted and as one: a table an appliance."""
-    for name in sorted({name for piece in pieces for name in piece.names}):
-        yield in_order(together(kind, [found for piece in pieces for found in piece.rows(name)]))
 
 
 def between(table: Table, start_ms: int, end_ms: int) -> Table:
@@ -276,20 +226,22 @@ def to_parquet(kind: str, groups: Iterable[Table], *, measured: bool = False) ->
     return Written(sink.getvalue(), rows, dict(by_hour), measured and kind == "appliance")
 
 
-def with_minutes(kind: str, pieces: Sequence[Packed], had: Sequence[bytes] = ()) -> dict[str, Written]:
-    """Seconds (`mains`, `appliance`) and their minutes as Parquet files; `pieces` have no second in common.
+def with_minutes(
+    kind: str, groups: Iterable[Table], had: Sequence[bytes] = (), *, measured: bool = False
+) -> dict[str, Written]:
+    """Seconds (`mains`, `appliance`), an appliance at a time, and their minutes as Parquet files.
 
-    Minutes that `had` files have stay where their seconds are lost.
+    Minutes that `had` files have stay where their seconds are lost; `measured` as for `to_parquet`.
     """
     rolled = []
 
-    def groups() -> Iterator[Table]:
-        for group in joined(kind, pieces):
+    def rolling() -> Iterator[Table]:
+        for group in groups:
             if group.num_rows:
                 rolled.append(minutes(kind, group))
                 yield group
 
-    seconds = to_parquet(kind, groups(), measured=any(piece.measured for piece in pieces))
+    seconds = to_parquet(kind, rolling(), measured=measured)
     of_minutes = f"{kind}_1m"
     now = together(of_minutes, rolled)
     for content in had:
@@ -339,30 +291,6 @@ def floor(times: Any, step_ms: int) -> Any:
     """Times as the whole milliseconds at which their step begins."""
     at_ms = times.cast(pa.int64())
     return pc.multiply(pc.divide(at_ms, step_ms), step_ms).cast(pa.int64())
-
-
-def _appliances(tags: Any) -> Any:
-    """The tag's value from `appliance=value`, where a backslash stands before a comma, a space or an equals sign."""
-    coded = tags.combine_chunks().dictionary_encode()
-    if isinstance(coded, pa.ChunkedArray):
-        coded = coded.combine_chunks()
-    names = [_unescaped(text.partition("=")[2]) for text in coded.dictionary.to_pylist()]
-    plain = pa.array(names or [""], pa.string())
-    return plain.take(coded.indices).fill_null("")
-
-
-def _unescaped(text: str) -> str:
-    for character in ", =":
-        text = text.replace(f"\\{character}", character)
-    return text
-
-
-def _by_appliance(kind: str, table: Table) -> Iterator[Table]:
-    if "appliance" not in SCHEMAS[kind].names:
-        yield table
-        return
-    for name in sorted(set(pc.unique(table["appliance"]).to_pylist())):
-        yield table.filter(pc.equal(table["appliance"], name))
 
 
 def _one_line(error: Exception) -> str:

@@ -85,13 +85,22 @@ class Influx:
 
     def query_csv(self, bucket: str, influxql: str, parameters: Mapping[str, str | int | float]) -> bytes:
         """One statement's answer as CSV: name, tags, time in ms, what was asked for; empty where nothing is found."""
-        fields = {"db": bucket, "q": influxql, "epoch": "ms", "params": orjson.dumps(dict(parameters)).decode()}
-        fields |= {"chunked": "true", "chunk_size": "10000"}  # an answer in one piece may be cut by max-row-limit
-        headers = {**_authorization(self._token), "Accept": "application/csv"}
-        body = self._check(self._request("POST", "/query", fields, headers=headers)).data
+        body = self._query_in_bulk(bucket, influxql, parameters, "application/csv")
         if body and not body.startswith(b"name,tags,time"):
             raise Unavailable(f"InfluxDB refused the query: {body[:300].decode(errors='replace').strip()}")
         return body
+
+    def query_packed(self, bucket: str, influxql: str, parameters: Mapping[str, str | int | float]) -> bytes:
+        """One statement's answer as MessagePack, a map for each chunk; the cheapest for both sides, times in ms."""
+        return self._query_in_bulk(bucket, influxql, parameters, "application/x-msgpack")
+
+    def _query_in_bulk(
+        self, bucket: str, influxql: str, parameters: Mapping[str, str | int | float], form: str
+    ) -> bytes:
+        fields = {"db": bucket, "q": influxql, "epoch": "ms", "params": orjson.dumps(dict(parameters)).decode()}
+        fields |= {"chunked": "true", "chunk_size": "10000"}  # an answer in one piece may be cut by max-row-limit
+        headers = {**_authorization(self._token), "Accept": form}
+        return self._check(self._request("POST", "/query", fields, headers=headers)).data
 
     def _choose_api(self) -> str:
         if self._api is None:

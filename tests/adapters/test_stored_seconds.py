@@ -25,7 +25,7 @@ def test_a_cut_answer_is_refused(config: Config, influx: Influx, monkeypatch: py
     fill(influx, "home", range(START_S, START_S + 100))
     stored = StoredSeconds(config, influx)
     assert stored.read("appliance", "home", *SPAN).num_rows == 400
-    whole = influx.query_csv
+    whole = influx.query_packed
     for keep in (0.0, 0.3, 0.5, 0.9):
 
         def cut(*arguments: object, part: float = keep) -> bytes:
@@ -33,7 +33,7 @@ def test_a_cut_answer_is_refused(config: Config, influx: Influx, monkeypatch: py
             return body[: int(part * len(body))]
 
         with monkeypatch.context() as patch:
-            patch.setattr(influx, "query_csv", cut)
+            patch.setattr(influx, "query_packed", cut)
             with pytest.raises(Unavailable):
                 stored.read("appliance", "home", *SPAN)
 
@@ -42,7 +42,7 @@ def test_seconds_that_come_in_meanwhile_are_no_fault(
     config: Config, influx: Influx, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(influx, "home", range(START_S, START_S + 100))
-    stored, whole, ask = StoredSeconds(config, influx), influx.query_csv, influx.query
+    stored, whole, ask = StoredSeconds(config, influx), influx.query_packed, influx.query
 
     def growing(answer: Callable[..., object], *arguments: object) -> object:
         found = answer(*arguments)
@@ -51,14 +51,14 @@ def test_seconds_that_come_in_meanwhile_are_no_fault(
         return found
 
     turn = itertools.count()
-    monkeypatch.setattr(influx, "query_csv", functools.partial(growing, whole))
+    monkeypatch.setattr(influx, "query_packed", functools.partial(growing, whole))
     monkeypatch.setattr(influx, "query", functools.partial(growing, ask))
     assert stored.read("mains", "home", *SPAN).num_rows >= 100
 
 
 def test_a_refused_question_is_no_empty_answer(config: Config, influx: Influx) -> None:
     with pytest.raises(Rejected, match="error parsing query"):
-        influx.query_csv("nilm", "SELECT FROM nothing", {})
+        influx.query_packed("nilm", "SELECT FROM nothing", {})
     nowhere = replace(config, influx=replace(config.influx, bucket_pred="nowhere"))
     with pytest.raises(Unavailable, match="database not found"):
         StoredSeconds(nowhere, influx).read("appliance", "home", *SPAN)

@@ -23,6 +23,7 @@ OWNER = {
     "jwt": {"edge/adapters/jwt_tokens.py"},
     "onnxruntime": {"edge/adapters/onnx_model.py"},
     "pyarrow": {"edge/adapters/parquet.py", "edge/adapters/history_"},
+    "msgpack": {"edge/adapters/history_answers.py"},
     "duckdb": {"edge/adapters/duck.py"},
     "matplotlib": {"edge/adapters/plots.py"},
     "influxdb_client": {"edge/adapters/influx.py"},
