@@ -49,7 +49,7 @@ def publisher_of(config: Config) -> Publisher:
 
 def withdraw(config: Config, timeout_s: float = 5.0) -> int:
     """Take back everything that was announced; how many entities. Unavailable without Redis or broker."""
-    totals, publisher, site = EnergyTotals.connect(config.redis.url), publisher_of(config), site_of(config)
+    totals, publisher, site = EnergyTotals(config.redis.url), publisher_of(config), site_of(config)
     told = totals.told()
     publisher.publish(site.status_topic, b"", retain=True)
     for topic, state_topic in told.items():
@@ -71,7 +71,7 @@ class Announcer:
     def __init__(self, config: Config, streams: Streams) -> None:
         self._config = config
         self._streams = streams
-        self._totals = EnergyTotals.connect(config.redis.url)
+        self._totals = EnergyTotals(config.redis.url)
         self._site = site_of(config)
         self.publisher = publisher_of(config)
         self._connections = 0

@@ -35,20 +35,22 @@ def made_anew(
     runs = [(run, stored.series(kind, day.building, *run)) for run in _runs(hours_ms)]
     read_rows = 0
 
-    def joined(name: str) -> tuple[int, Table]:
-        before = tables.together(kind, [rows for one in old for rows in one.rows(name)])
+    names = sorted({name for one in old for name in one.names} | {one.name for _, series in runs for one in series})
+
+    def fresh(name: str) -> Table:
         asked = [(one, run) for run, series in runs for one in series if one.name == name]
-        new = tables.together(kind, [stored.rows(one, *run) for one, run in asked])
-        both = tables.merged(kind, tables.between(before, start_ms, end_ms), new)
-        return new.num_rows, tables.in_order(both)
+        return tables.together(kind, [stored.rows(one, *run) for one, run in asked])
 
     def groups() -> Iterator[Table]:
         nonlocal read_rows
-        names = {name for one in old for name in one.names} | {one.name for _, series in runs for one in series}
         with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-            for rows, table in pool.map(joined, sorted(names)):
-                read_rows += rows
-                yield table
+            for name, new in zip(names, pool.map(fresh, names), strict=True):
+                read_rows += new.num_rows
+                before = tables.together(kind, [rows for one in old for rows in one.rows(name)])
+                before = tables.between(before, start_ms, end_ms)
+                if before.num_rows:  # files of hours come in the order of their making; InfluxDB's rows are sorted
+                    new = tables.in_order(tables.merged(kind, before, new))  # noqa: PLW2901
+                yield new
 
     measured = any(one.measured for one in old) or any(one.measured for _, series in runs for one in series)
     return tables.with_minutes(kind, groups(), had.minutes, measured=measured), read_rows

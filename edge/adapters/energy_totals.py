@@ -1,13 +1,10 @@
 """Redis: each building's energy counters, and what Home Assistant was told, which must be taken back one day."""
 
-from typing import Any, Self
+from typing import Any
 
 import orjson
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from edge.adapters.redis_terms import available
+from edge.adapters.redis_terms import available, client_of, closed_with
 from edge.core.energy import Totals
 
 _TOLD = "nilm:announced"
@@ -16,16 +13,8 @@ _TOLD = "nilm:announced"
 class EnergyTotals:
     """One connection. Every method raises Unavailable while Redis cannot do its part."""
 
-    def __init__(self, client: redis.Redis) -> None:
-        self._redis: Any = client
-
-    @classmethod
-    def connect(cls, url: str, timeout_s: float = 5.0) -> Self:
-        """Prepare a connection; Redis need not be there yet."""
-        client = redis.Redis.from_url(
-            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
-        )
-        return cls(client)
+    def __init__(self, url: str, timeout_s: float = 5.0) -> None:
+        self._redis: Any = closed_with(self, client_of(url, timeout_s))
 
     def load(self, building: str) -> Totals | None:
         """A building's counters and the second they go up to; None where nothing was counted yet."""

@@ -24,7 +24,7 @@ def rows(kind: str, name: str, body: bytes) -> Table:
     """
     try:
         return together(kind, [_table(kind, name, columns, packed) for columns, packed in _series(body)])
-    except (ValueError, TypeError, LookupError, pa.ArrowException, msgpack.UnpackException) as error:
+    except (ValueError, TypeError, LookupError, OverflowError, pa.ArrowException, msgpack.UnpackException) as error:
         raise Unavailable(f"InfluxDB's answer cannot be read: {' '.join(str(error).split())[:200]}") from error
 
 
@@ -97,14 +97,14 @@ def _alike(packed: bytes, first: int, count: int, width: int) -> Sequence[Any]:
     at = 1
     for _ in range(width):
         mark = int(each[0, at]) if at < len(fixed) else -1
-        size = 1
+        size = 9 if mark in _NUMBER else 1 + mark - _TEXT.start if mark in _TEXT else 1
+        if at + size > len(fixed):
+            return []
         if mark in _NUMBER:
-            size = 9
             fixed[at + 1 : at + size] = False
             numbers = np.ascontiguousarray(each[:, at + 1 : at + size]).view(_NUMBER[mark]).ravel()
             columns.append(numbers.astype(_NUMBER[mark].newbyteorder("=")))
         elif mark in _TEXT:
-            size += mark - _TEXT.start
             columns.append(pa.repeat(each[0, at + 1 : at + size].tobytes().decode(), count))
         elif mark == _NULL:
             columns.append(pa.nulls(count))

@@ -5,11 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
-from edge.adapters.redis_terms import available
+from edge.adapters.redis_terms import available, client_of, closed_with
 from edge.errors import Unavailable
 
 _PAUSE_S = 2.0
@@ -20,9 +16,7 @@ class RedisGuard:
     """One Redis. Every method raises Unavailable while it is away."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
-        self._redis: Any = redis.Redis.from_url(
-            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis: Any = closed_with(self, client_of(url, timeout_s))
         self._away_until_s = 0.0
 
     def count(self, who: str, minute: int) -> tuple[int, int]:

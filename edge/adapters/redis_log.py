@@ -5,10 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from edge.adapters.redis_terms import available
+from edge.adapters.redis_terms import available, client_of, closed_with
 from edge.errors import Rejected
 
 
@@ -16,9 +14,7 @@ class RedisLog:
     """One Redis. Rejected where it does not let us look or set; Unavailable while it is away."""
 
     def __init__(self, url: str, timeout_s: float = 5.0) -> None:
-        self._redis: Any = redis.Redis.from_url(
-            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis: Any = closed_with(self, client_of(url, timeout_s))
 
     def fsync_policy(self) -> str:
         """Redis' appendfsync: always, everysec or no; empty where it keeps no log."""

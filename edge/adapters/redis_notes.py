@@ -3,20 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
-from edge.adapters.redis_terms import available, key_of
+from edge.adapters.redis_terms import available, client_of, closed_with, key_of
 
 
 class RedisNotes:
     """One Redis. Unavailable while it is away."""
 
     def __init__(self, url: str, timeout_s: float = 5.0) -> None:
-        self._redis: Any = redis.Redis.from_url(
-            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis: Any = closed_with(self, client_of(url, timeout_s))
 
     def put_back(self, building: str, counters: Mapping[str, int], events: Sequence[tuple[int, str]]) -> None:
         """Make a building known, with these counters and events; what came since stays, and twice is once."""

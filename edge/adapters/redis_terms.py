@@ -1,11 +1,27 @@
-"""What everything that asks Redis has in common: its faults, its keys, the second in an entry's id."""
+"""What everything that asks Redis has in common: the connection, its faults, its keys, the second in an entry's id."""
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from edge.errors import Unavailable
+
+
+def client_of(url: str, timeout_s: float) -> redis.Redis:
+    """A client that tries each command once; Redis need not be there yet."""
+    return redis.Redis.from_url(
+        url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
+    )
+
+
+def closed_with(owner: object, client: redis.Redis) -> redis.Redis:
+    """The client, whose connections are closed when `owner` goes: as garbage it might go after its open sockets."""
+    weakref.finalize(owner, client.close)
+    return client
 
 
 @contextmanager

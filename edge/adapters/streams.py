@@ -17,11 +17,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from edge.adapters.redis_measured import Measured
-from edge.adapters.redis_terms import at_ms_of, available, key_of
+from edge.adapters.redis_terms import at_ms_of, available, client_of, closed_with, key_of
 from edge.core.sample import WINDOW_S, Flags, Sample
 
 if TYPE_CHECKING:
@@ -45,7 +43,7 @@ class Streams(Measured):
     """One connection to Redis. Every method raises Unavailable while Redis cannot do its part."""
 
     def __init__(self, client: redis.Redis, outbox_h: int, circuits: Mapping[str, int] | None = None) -> None:
-        self._redis: Any = client
+        self._redis: Any = closed_with(self, client)
         self._outbox_s = outbox_h * 3600
         self._circuits = circuits or {}
         self._add_sample: Callable[..., Any] = client.register_script((_HERE / "add_sample.lua").read_text())
@@ -58,10 +56,7 @@ class Streams(Measured):
         cls, url: str, outbox_h: int = 26, timeout_s: float = 5.0, circuits: Mapping[str, int] | None = None
     ) -> Self:
         """Prepare a connection; Redis need not be there yet. `circuits`: how many a building measures."""
-        client = redis.Redis.from_url(
-            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
-        )
-        return cls(client, outbox_h, circuits)
+        return cls(client_of(url, timeout_s), outbox_h, circuits)
 
     # -- the pipeline's way in ----------------------------------------------------------------
 
