@@ -4,7 +4,7 @@ PYTHON_BIN := .venv/bin/python
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench lock clean test-appliance test-faults test-powercut
+.PHONY: help setup run test check bench lock clean test-appliance test-faults test-homeassistant test-powercut
 
 help: ## show this
 	@echo "nilm-edge: one mains meter in, every appliance out"
@@ -43,6 +43,11 @@ test-appliance: ## set-up and run on fresh Debian 12 and 13 (as root, takes long
 test-faults: ## kill, cut off, fill up, lie to each part; results to docs/reliability.md
 	@scripts/setup.sh faults
 	@exec $(PYTHON_BIN) -m pytest -s -m faults tests/faults --report docs/reliability.md $(ARGS)
+
+test-homeassistant: ## judge what is announced by Home Assistant's own schemas (Python 3.11 or 3.12)
+	@scripts/setup.sh check
+	@scripts/setup/homeassistant.sh
+	@exec $(PYTHON_BIN) -m pytest -s -m homeassistant tests/homeassistant $(ARGS)
 
 test-powercut: ## cut a virtual machine's power 20 times for each durability (as root, an hour; CUTS=, SEED=)
 	@scripts/setup.sh powercut

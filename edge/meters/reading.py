@@ -135,10 +135,13 @@ def mean(value: Any, name: str) -> float | None:
     return sum(phases) / len(phases) if phases else None
 
 
+_INDEX = re.compile(r"\[(\d+)\]")
+
+
 def at_path(message: Any, path: str) -> Any:
-    """The value at a dotted path, such as `ENERGY.Power` or `emeters.0.power`; BadReading where there is none."""
+    """The value at a path: `ENERGY.Power`, `emeters.0.power`, as JSONPath `$.emeters[0].power`; BadReading for none."""
     value = message
-    for part in path.split("."):
+    for part in _INDEX.sub(r".\1", path).removeprefix("$.").split("."):
         if isinstance(value, dict) and part in value:
             value = value[part]
         elif isinstance(value, list) and part.isascii() and part.isdecimal() and int(part) < len(value):

@@ -179,3 +179,12 @@ def test_any_messages_are_possible_samples_or_refused(family: str, messages: lis
         if isinstance(found, Reading):
             assert math.isfinite(found.power_w)
             assert abs(found.power_w) <= POWER_LIMIT_W
+
+
+@pytest.mark.parametrize("path", ["a.1.p", "$.a[1].p", "a[1].p", "$.a.1.p"])
+def test_a_path_is_dotted_or_jsonpath(path: str) -> None:
+    found = _read(_source("generic", power=path, unit="kW"), [("x", b'{"a": [{"p": 7}, {"p": "1.5"}]}')])
+    assert isinstance(found, Reading)
+    assert found.power_w == 1500.0
+    with pytest.raises(BadReading):
+        _read(_source("generic", power=path.replace("1", "2")), [("x", b'{"a": [{"p": 7}, {"p": "1.5"}]}')])
