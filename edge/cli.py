@@ -18,6 +18,7 @@ from edge import (
     cli_history,
     cli_mend,
     cli_meters,
+    cli_setup,
     cli_sync,
     cli_users,
 )
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_diagnostics.add(commands, _command, _load)
     cli_mend.add(commands)
     cli_meters.add(commands, _command, _load)
+    cli_setup.add(commands, _command)
     cli_sync.add(commands, _command, _load)
     cli_announce.add(commands, _command, _load)
     cli_users.add(commands, _command, _load)

@@ -81,7 +81,7 @@ def _named(table: Any, before: str = "") -> Iterator[tuple[str, Any, Field[Any]]
 
 
 def _line(key: str, value: Any, about: Field[Any], comments: bool) -> list[str]:
-    text = f"{key} = {_toml_value(value)}"
+    text = f"{key} = {toml_value(value)}"
     return ["", f"# {_describe(about)}", text] if comments else [text]
 
 
@@ -95,7 +95,8 @@ def _describe(about: Field[Any]) -> str:
     return text
 
 
-def _toml_value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A setting's value as TOML has it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):  # TOML's escapes are JSON's, but for the one character JSON leaves alone
