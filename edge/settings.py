@@ -100,7 +100,7 @@ class Meter:
     )
     time: str = setting("", "Family generic: dotted path of the time (Unix seconds, ms, or ISO 8601 with a zone).")
     circuit: str = setting(
-        "", "The one circuit of the meter that is this building's mains, by the meter's own name; empty: its total."
+        "", "The circuit of the meter that counts, by the meter's own name; several joined by ' + '; empty: its total."
     )
     appliance: str = setting("", "The one appliance it measures, as its model names it; empty: it measures mains.")
     sign: str = setting("import", "What the meter counts as positive.", choices=("import", "export"))

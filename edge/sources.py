@@ -77,9 +77,10 @@ class Source:
         return any(matches(wanted, topic) for wanted in self.status_topics)
 
 
-def _only(reading: Reading, circuit: str) -> Reading | NoSample:
-    """A reading of one circuit of a meter."""
-    if circuit not in reading.circuits:
-        names = ", ".join(reading.circuits)[:80] or "none"
-        return NoSample(f"no circuit {circuit} in the message; there are: {names}")
-    return Reading(reading.circuits[circuit], reading.at_ms, reading.voltage_v)
+def _only(reading: Reading, circuits: str) -> Reading | NoSample:
+    """A reading of one circuit of a meter, or of several, joined by ` + `, such as the legs of an American supply."""
+    names = [circuits] if circuits in reading.circuits else circuits.split(" + ")
+    if missing := [name for name in names if name not in reading.circuits]:
+        there = ", ".join(reading.circuits)[:80] or "none"
+        return NoSample(f"no circuit {', '.join(missing)} in the message; there are: {there}")
+    return Reading(sum(reading.circuits[name] for name in names), reading.at_ms, reading.voltage_v)

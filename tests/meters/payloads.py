@@ -188,6 +188,8 @@ CASES = [
         "smappee", SMAPPEE, "servicelocation/4e3a1b5c/realtime", as_json(totalPower=30), None, settings={"circuit": "1"}
     ),
     one("emon", EMON, "emon/emonpi", as_json(power1=100, power2=30), 30.0, settings={"circuit": "power2"}),
+    one("emon", EMON, "emon/emonpi", as_json(power1=100, power2=30), 130.0, settings={"circuit": "power1 + power2"}),
+    one("emon", EMON, "emon/emonpi", as_json(power1=100, power2=30), None, settings={"circuit": "power1 + power7"}),
     Case(
         "shelly-gen1",
         [(f"{EM}/{i}/power", f"{i}5.00".encode()) for i in range(2)],

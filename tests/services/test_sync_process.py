@@ -96,6 +96,8 @@ def test_victoria_metrics_gets_everything_once(config: Config, influx: Influx, t
         url = f"http://127.0.0.1:{port}"
         wait_for_answer(Influx.connect(InfluxSettings(url=url)).ping)
         fill_hours(influx, 6, each_s=20)
+        for at_s in (hour_s(3) + n for n in (0, 7, 30)):  # with a prediction, and without
+            influx.write("nilm", f"appliance,appliance=Oven,building=home measured_w={at_s % 977}.5 {at_s}")
         sync = sync_of(to_central(config, url))
         finish(sync)
         assert sync.figures()["hours_sent"] == 6
