@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+from edge.adapters import systemd
 from edge.adapters.changed_hours import HOUR_MS, PREDICT, ChangedHours
 from edge.adapters.files import free_bytes
 from edge.adapters.influx import Influx
@@ -21,6 +22,7 @@ from edge.local_store import LocalStore, NotStored
 from edge.settings import Config
 from edge.unit import Unit, now_ms
 
+_WISH_EVERY_S = 60.0
 _BATCH = 2000
 """Outbox entries a building in one write: about 12,000 points."""
 _FRAME, _SEGMENT = 600, 3600
@@ -41,6 +43,7 @@ def run(config: Config) -> None:
         except Unavailable as error:
             outlet.start_over()
             unit.failed(error)
+        outlet.have_influxdb_restarted()
         for alarm in outlet.alarms():
             unit.log.error("%s", alarm)
         unit.beat(outlet.status, **outlet.figures())
@@ -52,6 +55,7 @@ class Outlet:
     def __init__(self, config: Config, streams: Streams, influx: Influx) -> None:
         self._store_every_s = DURABILITY[config.durability].store_every_s
         self._next_store_s = 0.0
+        self._wish_due_s = 0.0
         self._linger_s = config.influx.linger_s
         self._settle_ms = config.history.settle_s * 1000
         self._data_dir = Path(config.data_dir)
@@ -89,6 +93,12 @@ class Outlet:
         """What a person must know and has not been told yet."""
         told, self._alarms = self._alarms, []
         return told
+
+    def have_influxdb_restarted(self) -> None:
+        """Where it is stuck, each minute: we may not do it ourselves."""
+        if self._store.stuck and time.monotonic() >= self._wish_due_s:
+            self._wish_due_s = time.monotonic() + _WISH_EVERY_S
+            systemd.wish("influxdb-stuck")
 
     def start_over(self) -> None:
         """After a fault: the databases may be gone as well."""

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from systemd.daemon import listen_fds, notify
 
@@ -28,6 +29,12 @@ def passed_socket() -> socket.socket | None:
     """The listening socket that systemd has opened for this process, given once; None for none."""
     passed = listen_fds(True)
     return socket.socket(fileno=passed[0]) if passed else None
+
+
+def wish(name: str) -> None:
+    """Touch a file in this service's runtime folder, at which a path unit looks; nothing where it has none."""
+    if folder := os.environ.get("RUNTIME_DIRECTORY"):
+        Path(folder, name).touch()
 
 
 def has_journal() -> bool:
