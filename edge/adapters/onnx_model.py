@@ -1,11 +1,14 @@
 """ONNX models: loads what the registry names, checks it, and runs it with onnxruntime on one thread."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # or it tells its maker what runs here, and keeps a device id for that
+import onnxruntime
 
 from edge.adapters.onnx_weights import broken_constant
 from edge.core.physics import HEADS

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -240,3 +242,10 @@ def test_shipped_models_are_small_and_whole(shipped: list[OnnxModel]) -> None:
     named = {a.path for m in shipped for a in (m.spec.step, m.spec.window)}
     assert named == {file.name for file in (ROOT / "models").glob("*.onnx")}
     assert sum(len(m.spec.appliances) for m in shipped) == 13
+
+
+def test_onnxruntime_tells_nobody(tmp_path: Path) -> None:
+    """Its telemetry begins at its import, with files below the home folder; switched off, there are none."""
+    load = "import pathlib; from edge.adapters.onnx_model import load_models; load_models(pathlib.Path('models'))"
+    subprocess.run([sys.executable, "-c", load], cwd=ROOT, env={**os.environ, "HOME": str(tmp_path)}, check=True)
+    assert not list(tmp_path.iterdir())
