@@ -4,7 +4,7 @@ PYTHON_BIN := .venv/bin/python
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench lock clean test-appliance test-faults test-homeassistant test-powercut
+.PHONY: help setup run test check bench deb lock clean test-appliance test-faults test-homeassistant test-powercut
 
 help: ## show this
 	@echo "nilm-edge: one mains meter in, every appliance out"
@@ -35,6 +35,9 @@ bench: ## measure inference, history and the pipeline into build/bench/
 	@.venv/bin/nilm-edge bench inference --json "build/bench/inference-$$(uname -n).json"
 	@.venv/bin/nilm-edge bench history --json "build/bench/history-$$(uname -n).json"
 	@.venv/bin/nilm-edge bench pipeline --json "build/bench/pipeline-$$(uname -n).json" $(ARGS)
+
+deb: ## make dist/nilm-edge_<version>_<arch>.deb for this release of Debian
+	@scripts/deb.sh
 
 test-appliance: ## set-up and run on fresh Debian 12 and 13 (as root, takes long)
 	@scripts/setup.sh appliance

@@ -1,6 +1,7 @@
 """The command `nilm-edge`."""
 
 import argparse
+import atexit
 import json
 import os
 import sys
@@ -18,10 +19,12 @@ from edge import (
     cli_history,
     cli_mend,
     cli_meters,
+    cli_ready,
     cli_setup,
     cli_sync,
     cli_users,
 )
+from edge.adapters.files import hand_over
 from edge.config import influx_token, load_config, only_building
 from edge.config_text import masked, to_toml
 from edge.errors import NilmError
@@ -90,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_sync.add(commands, _command, _load)
     cli_announce.add(commands, _command, _load)
     cli_users.add(commands, _command, _load)
+    cli_ready.add(commands, _command, _load)
     _add_models(commands)
     _add_evaluate(commands)
     _add_bench(commands)
@@ -221,7 +225,10 @@ def _load(options: argparse.Namespace) -> Config:
     here = _RUN_DIR / "config.toml"
     if file is None and here.exists():
         file = here
-    return load_config(file)
+    config = load_config(file)
+    if os.geteuid() == 0:
+        atexit.register(hand_over, Path(config.data_dir))
+    return config
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -232,7 +239,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     config = _load(options)
-    start_logging(config.log_level, config.log_format, only_building(config))
+    start_logging(config.log_level, config.log_format, only_building(config), options.service)
     match options.service:
         case "simulate":
             from edge.simulate import run as simulate  # noqa: PLC0415

@@ -30,5 +30,5 @@ def _announce(options: argparse.Namespace, config: Config) -> None:
     if options.withdraw:
         print(f"took back {withdraw(config)} entities")
         return
-    start_logging(config.log_level, config.log_format, only_building(config))
+    start_logging(config.log_level, config.log_format, only_building(config), "announce")
     run(config)

@@ -85,7 +85,7 @@ def _backfill(options: argparse.Namespace, config: Config) -> None:
     from edge.meter_log import read  # noqa: PLC0415
     from edge.unit import be_nice  # noqa: PLC0415
 
-    start_logging(config.log_level, config.log_format, only_building(config))
+    start_logging(config.log_level, config.log_format, only_building(config), "backfill")
     be_nice()
     if options.file:
         building = check_known(config, options.building or _only_building(config))

@@ -72,7 +72,7 @@ def _snapshot(options: argparse.Namespace, config: Config) -> int:
     from edge.snapshot import run  # noqa: PLC0415 - each command loads only what it needs
     from edge.unit import be_nice  # noqa: PLC0415
 
-    start_logging(config.log_level, config.log_format, only_building(config))
+    start_logging(config.log_level, config.log_format, only_building(config), "snapshot")
     be_nice()
     done = run(config, verify=options.verify)
     print(json.dumps(done, indent=2) if options.json else _done(done), flush=True)

@@ -70,7 +70,7 @@ def _sync(options: argparse.Namespace, config: Config) -> int:
     from edge.sync import run  # noqa: PLC0415 - each command loads only what it needs
     from edge.unit import be_nice  # noqa: PLC0415
 
-    start_logging(config.log_level, config.log_format, only_building(config))
+    start_logging(config.log_level, config.log_format, only_building(config), "sync")
     be_nice(5)
     done = run(config, once=options.once, verify=options.verify)
     if options.once:

@@ -12,16 +12,17 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The request that this thread answers; each of its log lines names it."""
 
 
-def start_logging(level: str, form: str = "text", building: str = "") -> None:
+def start_logging(level: str, form: str = "text", building: str = "", service: str = "") -> None:
     """Send every logger's lines of `level` (debug, info, warning, error) and above to where they are kept.
 
-    `building`: the only one there is, whose every line is then. With `form` json the journal gets JSON, too.
+    `building`: the only one there is, whose every line is then. `service`: what runs, such as ingest.
+    With `form` json the journal gets JSON, too.
     """
     logging.raiseExceptions = False  # a log that cannot be written must not stop or fill anything
     handler: logging.Handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
     if form == "text" and systemd.has_journal():
-        handler = systemd.Journal(Fields(building))
+        handler = systemd.Journal(Fields(building, service))
         handler.setFormatter(TextLines("%(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler])
 
@@ -29,14 +30,15 @@ def start_logging(level: str, form: str = "text", building: str = "") -> None:
 class Fields:
     """What the journal can be searched by. A line is of the building it names, by `extra`, or of the only one."""
 
-    def __init__(self, building: str = "") -> None:
+    def __init__(self, building: str = "", service: str = "") -> None:
         self._building = building
+        self._service = service
 
     def __call__(self, record: logging.LogRecord) -> dict[str, str]:
         """The fields of one line; the code is what it names, or the class of the error it tells, or empty."""
         error = record.exc_info[0] if record.exc_info else None
         return {
-            "NILM_SERVICE": record.name.removeprefix("nilm."),
+            "NILM_SERVICE": self._service or record.name.removeprefix("nilm."),
             "NILM_BUILDING": getattr(record, "building", self._building),
             "NILM_CODE": getattr(record, "code", error.__name__ if error else ""),
         }

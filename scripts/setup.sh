@@ -7,6 +7,7 @@
 #   scripts/setup.sh faults     what the full set of faults uses
 #   scripts/setup.sh appliance  what the tests on fresh machines use
 #   scripts/setup.sh powercut   what the tests that cut the power use
+#   scripts/setup.sh deb        what making a package uses, no .venv
 #
 # Exit code 2: something must be installed or changed by the user, and the message says what.
 set -euo pipefail
@@ -27,9 +28,9 @@ stop() { # exit-code sentence...
 
 mode=${1:-run}
 case $mode in
-run) lock=requirements.lock ;;
+run | deb) lock=requirements.lock ;;
 check | test | faults | appliance | powercut) lock=requirements-dev.lock ;;
-*) stop 2 "unknown mode '$mode'; use run, check, test, faults, appliance or powercut." ;;
+*) stop 2 "unknown mode '$mode'; use run, check, test, faults, appliance, powercut or deb." ;;
 esac
 
 # One set-up at a time in a checkout. The lock is on this script itself, so no file is left behind.
@@ -47,7 +48,8 @@ if [ "$mode" = test ]; then need_test_programs; fi
 if [ "$mode" = faults ]; then need_fault_programs; fi
 if [ "$mode" = appliance ]; then need_appliance_programs; fi
 if [ "$mode" = powercut ]; then need_powercut_programs; fi
-if ! venv_is_ready; then need_build_tools; fi
+if [ "$mode" = deb ] || ! venv_is_ready; then need_build_tools; fi
 install_packages
+if [ "$mode" = deb ]; then exit 0; fi
 if [ -z "$python" ]; then choose_python; fi
 if ! venv_is_ready; then make_venv; fi

@@ -67,6 +67,24 @@ def written_whole(file: Path, *, private: bool = False) -> Iterator[BinaryIO]:
         raise Unavailable(f"cannot write {file}: {error.strerror}") from error
 
 
+def hand_over(folder: Path) -> None:
+    """Give what root made below `folder` to the folder's owner: the services, which could not change it otherwise.
+
+    By way of open folders, so that nobody can lead it elsewhere meanwhile.
+    """
+    try:
+        owner = folder.stat()
+        if owner.st_uid == 0:
+            return
+        for _, folders, files, inside in os.fwalk(folder):
+            for name in [*folders, *files]:
+                found = os.stat(name, dir_fd=inside, follow_symlinks=False)
+                if found.st_uid == 0 and (found.st_nlink == 1 or name in folders):
+                    os.chown(name, owner.st_uid, owner.st_gid, dir_fd=inside, follow_symlinks=False)
+    except OSError:
+        pass  # not there, or it went meanwhile: the next command of root's does it
+
+
 def free_bytes(folder: Path) -> int:
     """What the disk of `folder` still takes; Unavailable where it cannot be asked."""
     try:

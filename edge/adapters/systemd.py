@@ -63,6 +63,9 @@ class Journal(logging.Handler):
                 self.format(record),
                 PRIORITY=str(self._priority_of(record.levelno)),
                 SYSLOG_IDENTIFIER="nilm-edge",
+                CODE_FILE=record.pathname,
+                CODE_LINE=str(record.lineno),
+                CODE_FUNC=record.funcName,
                 **{name: value for name, value in self._fields(record).items() if value},
             )
         except Exception:  # a log that cannot be written must not stop anything

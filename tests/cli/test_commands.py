@@ -24,6 +24,7 @@ COMMANDS += [
     "bench history",
     "bench durability",
     "bench sync",
+    "ready",
 ]
 
 
