@@ -87,9 +87,9 @@ def as_text(found: Readiness, config: Config) -> str:
         lines = ["nilm-edge works: a meter is heard, told apart and stored, second by second."]
     else:
         lines = [
-            "nilm-edge runs, and hears no meter yet. Add one to [[meters]] in /etc/nilm-edge/config.toml, then:",
-            "    sudo nilm-edge-apply",
-            "nilm-edge meters listen shows what arrives. For a look without a meter, at a recorded home:",
+            "nilm-edge runs, and hears no meter yet. To find it and write it into the configuration:",
+            "    sudo nilm-edge setup && sudo nilm-edge-apply",
+            "For a look without a meter, at a recorded home:",
             "    sudo systemctl enable --now nilm-simulator",
         ]
     lines.append(f"The page: {scheme}://{host}:{page.port}/")
