@@ -181,6 +181,7 @@ SYSTEM = obj(
     today=DATE,
     today_from_ms=WHOLE,
     clock_synchronised=YES_NO,
+    safe_mode=maybe(TEXT),
     services=listed(_STATE),
     buildings=by_name(maybe(_BUILDING_STATE)),
     storage=obj(why=maybe(TEXT), spool_mb=maybe(NUMBER), spool_max_mb=NUMBER, influx_stuck=YES_NO),

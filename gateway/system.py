@@ -15,6 +15,7 @@ from edge.core.grants import Role
 from edge.core.vitals import is_up
 from edge.local_time import zone
 from edge.periods import begins_ms, date_at
+from edge.safe_mode import why_safe
 from edge.settings import Mqtt
 from edge.system import from_redis, server_state, service_states, snapshot_state, storage, sync_state, waiting
 from edge.unit import now_ms
@@ -52,6 +53,7 @@ def system() -> Response:
             "influxdb": lambda: influx.ping(timeout_s=_PATIENCE_S),
             "mosquitto": lambda: _mosquitto(config.mqtt, told, at_ms),
             "disk": lambda: storage(config),
+            "safe": lambda: why_safe(config),
         }
     )
     why = {name: answer.why for name, answer in asked.items()}
@@ -73,6 +75,7 @@ def system() -> Response:
         "today": (today := date_at(at_ms, where)).isoformat(),
         "today_from_ms": begins_ms(today, where),
         "clock_synchronised": is_synchronised(),
+        "safe_mode": asked["safe"].value or None,
         "services": services + servers,
         "buildings": {name: state for name, state in buildings.items() if caller().sees(name)},
         "storage": {"why": why["disk"], **(asked["disk"].value or {}), **waiting(said, config)},

@@ -49,6 +49,19 @@ def second(building: str, at_s: int, *, flags: Flags = NO_FLAGS, warmup: bool = 
     return Sample(building, at_ms, mains_w, 230.0, None, flags), Tick(building, at_ms, COLUMNS, values, other_w)
 
 
+def beat(streams: Streams, **more: Any) -> None:
+    """What the services say of themselves while all is well."""
+    at = {"beat_ms": round(time.time() * 1000), "started_ms": 1_795_000_000_000, "version": "0.1.0"}
+    model = {"id": "test", "version": "1", "state": "ok", "appliances": list(CYCLES), "sha256": "x", "metrics": {}}
+    said: dict[str, Any] = {
+        "ingest": {"lag_ms": 20, "connected": True, "meters": [], "status": "listening to home/realtime"},
+        "infer": {"lag_ms": 35, "models": [model], "status": "10 appliances for home, lag 35 ms"},
+        "persist": {"lag_ms": 400, "spool_segments": 0, "spool_bytes": 0, "status": "stored up to 0.4 s ago"},
+    }
+    for name, state in {**said, **more}.items():
+        streams.beat(name, {**at, **state})
+
+
 def fill(streams: Streams, building: str, seconds: int, until_s: int | None = None) -> int:
     """Store the `seconds` up to now; returns the newest second."""
     newest_s = until_s or now_s()
@@ -59,8 +72,8 @@ def fill(streams: Streams, building: str, seconds: int, until_s: int | None = No
 
 
 @contextmanager
-def playing(streams: Streams, building: str) -> Iterator[None]:
-    """Store each second as it comes; seconds while Redis is away are lost."""
+def playing(streams: Streams, building: str, **said: Any) -> Iterator[None]:
+    """Store each second as it comes; seconds while Redis is away are lost. `said`: by services, beside what they do."""
     stop = threading.Event()
 
     def play() -> None:
@@ -69,6 +82,7 @@ def playing(streams: Streams, building: str) -> Iterator[None]:
             with suppress(Unavailable):
                 streams.add_samples([sample])
                 streams.add_ticks([tick])
+                beat(streams, **said)
 
     thread = threading.Thread(target=play, daemon=True)
     thread.start()

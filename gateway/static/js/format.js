@@ -13,3 +13,11 @@ export const energy = (watt_s) => `${(watt_s / 3.6e6).toFixed(2)} kWh`
 export const timeOfDay = (at_ms) => clock.format(at_ms)
 export const minuteOfDay = (at_ms) => shortClock.format(at_ms)
 export const axisPower = (power_w, most_w) => (power_w === 0 ? '0' : most_w >= 2000 ? `${+(power_w / 1000).toFixed(1)} kW` : `${power_w} W`)
+
+const day = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short' })
+const dayAndTime = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' })
+
+// A moment: of today its time alone.
+export const moment = (at_ms) => (new Date(at_ms).toDateString() === new Date().toDateString() ? minuteOfDay(at_ms) : dayAndTime.format(at_ms))
+export const logTime = (at_ms) => `${new Date(at_ms).toDateString() === new Date().toDateString() ? '' : `${day.format(at_ms)} `}${timeOfDay(at_ms)}`
+export const dayOf = (date) => day.format(new Date(`${date}T12:00:00`))

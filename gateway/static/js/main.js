@@ -1,5 +1,7 @@
 // Starts the page: who looks, which building, then the view that the address names.
 
+import { Box } from './box.js'
+import { diagnoses } from './diagnosis.js'
 import { setText } from './dom.js'
 import { ask, loadBuildings } from './feed.js'
 import { Live } from './live.js'
@@ -12,6 +14,7 @@ const LOOK_AGAIN_MS = 3000
 
 const $ = (id) => document.getElementById(id)
 const live = new Live(checkRights)
+const box = new Box(checkRights)
 const shell = new Shell($('view'), $('views'), contextFor)
 let me = null
 let again = null
@@ -20,6 +23,7 @@ fillTexts()
 installTheme($('theme'))
 installLogOut()
 live.watch(showState)
+box.watch(showState)
 $('building').addEventListener('change', (event) => {
   const query = new URLSearchParams({ building: event.target.value })
   history.replaceState(null, '', `?${query}${location.hash}`)
@@ -35,7 +39,7 @@ start()
 function contextFor(signal) {
   const building = live.building
   return {
-    building, me, live, signal,
+    building, me, live, box, signal,
     may: (role) => may(me, role),
     get: (path, query) => ask(path, query, { signal }).catch(refuse),
     post: (path, query, body) => send(query ? `${path}?${new URLSearchParams(query)}` : path, body, { signal }).catch(refuse),
@@ -53,6 +57,7 @@ async function start() {
   const buildings = await loadBuildings().catch((error) => { refused = error })
   me = await knowMe().catch(() => null)
   if (refused?.status === 401 && me && !me.role) return logIn()
+  if (me?.role) box.open()
   if (refused) {
     live.vitals.onFailure(refused.status)
     live.tell()
@@ -62,7 +67,7 @@ async function start() {
   if (names.length === 0) {
     again = setTimeout(start, LOOK_AGAIN_MS)
     if (buildings && document.body.dataset.state !== 'empty') {
-      setState('empty', strings.waiting, '')
+      setState('empty', strings.waiting)
       shell.open()
     }
     return
@@ -84,7 +89,9 @@ function logIn() {
   clearTimeout(again)
   live.follow(null)
   shell.close()
-  setState('login', strings.login, '')
+  box.close()
+  setState('login', strings.login)
+  showBanner([])
   showLogIn(start)
 }
 
@@ -95,19 +102,33 @@ async function checkRights() {
 }
 
 function showState() {
-  if (['login', 'empty'].includes(document.body.dataset.state) && live.building == null) return
-  const { name, age_s } = live.vitals.state
-  const said = strings[name]
-  const banner = strings[`${name}Banner`]
-  const text = (one) => (typeof one === 'function' ? one(age_s) : one ?? '')
-  setState(name, text(said), text(banner))
-  if (shell.failed && name === 'live') shell.open()
+  const shown = document.body.dataset.state
+  if (shown === 'login' && live.building == null) return
+  const empty = shown === 'empty' && live.building == null
+  const vitals = empty ? { name: 'waiting', age_s: null } : live.vitals.state
+  const said = strings[vitals.name]
+  if (!empty) setState(vitals.name, typeof said === 'function' ? said(vitals.age_s) : said)
+  showBanner(diagnoses({ vitals, system: box.known, building: live.building }))
+  if (shell.failed && vitals.name === 'live') shell.open()
 }
 
-function setState(name, said, banner) {
+function setState(name, said) {
   setText($('state').lastElementChild, said)
   if (document.body.dataset.state !== name) setText($('spoken'), said) // once, not each second
   document.body.dataset.state = name
-  $('banner').hidden = !banner
-  setText($('banner'), banner)
+}
+
+// The worst of what is wrong, what to do, and where the rest stands.
+function showBanner(found) {
+  const told = found.filter((one) => one.severity !== 'info')
+  const [worst, ...others] = told
+  const banner = $('banner')
+  banner.hidden = !worst
+  if (!worst) return banner.removeAttribute('data-id')
+  if (banner.dataset.id !== worst.id && worst.id !== 'silent') setText($('spoken'), worst.text)
+  Object.assign(banner.dataset, { id: worst.id, severity: worst.severity })
+  const [text, todo, more] = banner.children
+  setText(text, worst.text)
+  setText(todo, worst.todo)
+  setText(more, others.length ? strings.andMore(others.length) : '')
 }

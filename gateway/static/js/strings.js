@@ -36,10 +36,7 @@ export const strings = {
   logInFailed: 'nilm-edge does not answer. Try again in a moment.',
   noAccount: 'There is no account on this box yet. Whoever runs it makes one there with: nilm-edge user add NAME',
   redis: 'Data store down',
-  staleBanner: (s) => `No sample for ${duration(s)}. The numbers below are the last known ones. Check the meter and its network.`,
-  unsplitBanner: (s) => `The meter reports, but for ${duration(s)} nothing has split it into appliances. “nilm-edge status” says whether nilm-infer runs.`,
-  lostBanner: 'This page has lost its connection to nilm-edge and tries again by itself. The numbers below stand still.',
-  redisBanner: 'Redis, which keeps the last hour, does not answer. The numbers below stand still until it is back.',
+  andMore: (n) => `And ${n} more: see System`,
   names: {
     HeatPump: 'Heat pump', Dishwasher: 'Dishwasher', WashingMachine: 'Washing machine', Dryer: 'Dryer', Oven: 'Oven',
     Stove: 'Stove', RangeHood: 'Range hood', EVCharger: 'EV charger', EVSocket: 'EV socket', RainwaterPump: 'Rainwater pump',
