@@ -230,7 +230,7 @@ def test_logs_in_and_out(browser: Browser, gateway: Gateway, streams: Streams) -
 
 def test_first_load_is_small(client: FlaskClient, streams: Streams) -> None:
     files = sum(len(asset.zipped) for asset in ASSETS.values())
-    assert files <= 80_000
+    assert files <= 100_000
     fill(streams, "home", 3600)
     hour = [client.get(f"/analytics/{kind}?building_id=home&last=3600&layout=columns") for kind in KINDS]
     assert files + sum(len(gzip.compress(answer.data, 1)) for answer in hour) <= 200_000

@@ -3,11 +3,13 @@
 import { ask } from './feed.js'
 
 const EVERY_MS = 10000
+const SOON_MS = 700
 const OLD_MS = 45000 // what was said longer ago is not known any more
 
 export class Box {
   constructor(onRefused) {
-    Object.assign(this, { onRefused, opened: false, looking: null, state: null, asked_ms: -Infinity, listeners: new Set() })
+    Object.assign(this, { onRefused, looking: null, listeners: new Set() })
+    this.close()
     document.addEventListener('visibilitychange', () => this.due() && this.look())
     setInterval(() => this.due() && this.look(), 1000)
   }
@@ -18,7 +20,7 @@ export class Box {
   }
 
   close() {
-    Object.assign(this, { opened: false, state: null, asked_ms: -Infinity })
+    Object.assign(this, { opened: false, state: null, asked_ms: -Infinity, tried_ms: -Infinity })
   }
 
   // The newest answer; null where there is none of the last 45 s.
@@ -33,8 +35,13 @@ export class Box {
     listener()
   }
 
+  // Asks within a second.
+  soon() {
+    this.tried_ms = Math.min(this.tried_ms, performance.now() - EVERY_MS + SOON_MS)
+  }
+
   due() {
-    return this.opened && !document.hidden && !this.looking && performance.now() - (this.tried_ms ?? -Infinity) >= EVERY_MS
+    return this.opened && !document.hidden && !this.looking && performance.now() - this.tried_ms >= EVERY_MS
   }
 
   // Asks now; those who ask meanwhile share the answer.

@@ -114,8 +114,10 @@ function showState() {
 
 function setState(name, said) {
   setText($('state').lastElementChild, said)
-  if (document.body.dataset.state !== name) setText($('spoken'), said) // once, not each second
+  if (document.body.dataset.state === name) return
+  setText($('spoken'), said) // once, not each second
   document.body.dataset.state = name
+  box.soon() // what was said of it before is another state
 }
 
 // The worst of what is wrong, what to do, and where the rest stands.
