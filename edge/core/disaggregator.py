@@ -53,11 +53,7 @@ class Disaggregator:
         """`predict` for several different buildings, in one call of each model."""
         rows = np.array([self._row(b) for b in buildings], np.intp)
         times_ms, mains_w = np.array(at_ms, np.int64), _possible(power_w)
-        values = np.zeros((len(rows), len(self.columns)), COLUMN)
-        at = 0
-        for served in self._served:
-            values[:, at : at + len(served.columns)] = served.tick(rows, times_ms, mains_w)
-            at += len(served.columns)
+        values = _side_by_side([served.tick(rows, times_ms, mains_w) for served in self._served], len(rows))
         other_w = constrain(values, mains_w)
         return list(map(Tick, buildings, at_ms, repeat(self.columns), values, other_w.tolist()))
 
@@ -91,11 +87,8 @@ class Disaggregator:
         mains_w = _possible(power_w)
         for start in range(0, len(at_ms), _CHUNK_S):
             part = slice(start, min(start + _CHUNK_S, len(at_ms)))
-            values = np.zeros((part.stop - part.start, len(self.columns)), COLUMN)
-            at = 0
-            for served in self._served:
-                values[:, at : at + len(served.columns)] = served.score(at_ms, mains_w, part)
-                at += len(served.columns)
+            found = [served.score(at_ms, mains_w, part) for served in self._served]
+            values = _side_by_side(found, part.stop - part.start)
             other_w = constrain(values, mains_w[part])
             yield PredictionTable(self.columns, at_ms[part], values, other_w)
 
@@ -234,6 +227,13 @@ class _Served:
             return None
         on = predictions.values["on"][known][:, [place[column] for column in self.columns]]
         return resume(on, predictions.at_ms[known])
+
+
+def _side_by_side(columns: Sequence[NDArray[np.void]], rows: int) -> NDArray[np.void]:
+    """The appliances of all models in one table; a copy only where there are several."""
+    if len(columns) == 1:
+        return columns[0]
+    return np.concatenate([np.zeros((rows, 0), COLUMN), *columns], axis=1)
 
 
 def _possible(power_w: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,11 @@ class Column:
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """All predictions of one building at one second: a COLUMN array (appliance,), and what no model explains."""
+class Tick(NamedTuple):
+    """All predictions of one building at one second: a COLUMN array (appliance,), and what no model explains.
+
+    A tuple, as a thousand are made at a time.
+    """
 
     building: str
     at_ms: int

@@ -1,6 +1,7 @@
 """Rings: what a causal network has to remember of the past, for many buildings at once."""
 
 from collections.abc import Sequence
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,17 +62,23 @@ class Taps:
 
 
 class Mains:
-    """The last `memory_s` seconds of mains; before the first second they are taken to equal it."""
+    """The last `memory_s` seconds of mains; before the first second they are taken to equal it.
+
+    The least of each block of seconds is kept as well, so that the least of all is found among a few.
+    """
 
     def __init__(self, memory_s: int) -> None:
         self._memory_s = memory_s
+        self._block_s = max(s for s in range(1, isqrt(memory_s) + 1) if memory_s % s == 0)
         self._store = np.zeros((0, memory_s), np.float32)
+        self._blocks = np.zeros((0, memory_s // self._block_s), np.float32)
         self._seconds = np.zeros(0, np.int64)
 
     def grow(self, rows: int) -> None:
         """Make room for `rows` buildings."""
         more = rows - len(self._seconds)
         self._store = np.concatenate([self._store, np.zeros((more, self._memory_s), np.float32)])
+        self._blocks = np.concatenate([self._blocks, np.zeros((more, self._blocks.shape[1]), np.float32)])
         self._seconds = np.concatenate([self._seconds, np.zeros(more, np.int64)])
 
     def clear(self, row: int) -> None:
@@ -84,10 +91,15 @@ class Mains:
 
     def push(self, rows: Rows, power_w: NDArray[np.float32]) -> None:
         """Take the present second's mains, (n,)."""
-        new = rows[self._seconds[rows] == 0]
-        if len(new):
-            self._store[new] = power_w[self._seconds[rows] == 0][:, None]
-        self._store[rows, self._seconds[rows] % self._memory_s] = power_w
+        seconds = self._seconds[rows]
+        if not seconds.all():
+            new = rows[seconds == 0]
+            self._store[new] = self._blocks[new] = power_w[seconds == 0][:, None]
+        slot = seconds % self._memory_s
+        self._store[rows, slot] = power_w
+        block = slot // self._block_s
+        by_block = self._store.reshape(len(self._store), -1, self._block_s)
+        self._blocks[rows, block] = by_block[rows, block].min(axis=1)
         self._seconds[rows] += 1
 
     def lagged(self, rows: Rows, lags_s: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -99,7 +111,7 @@ class Mains:
 
     def least(self, rows: Rows) -> NDArray[np.float32]:
         """The least mains of the memory, (n,)."""
-        least: NDArray[np.float32] = self._store[rows].min(axis=1)
+        least: NDArray[np.float32] = self._blocks[rows].min(axis=1)
         return least
 
     def load(self, row: int, power_w: NDArray[np.float32]) -> None:
@@ -107,4 +119,5 @@ class Mains:
         self._store[row] = power_w[0]
         seconds = np.arange(max(0, len(power_w) - self._memory_s), len(power_w))
         self._store[row, seconds % self._memory_s] = power_w[seconds]
+        self._blocks[row] = self._store[row].reshape(-1, self._block_s).min(axis=1)
         self._seconds[row] = len(power_w)

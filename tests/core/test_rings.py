@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from edge.core.registry import Network
 from edge.core.rings import Mains, Taps
@@ -94,3 +95,24 @@ def test_loaded_mains_go_on_like_lived_ones() -> None:
             assert lived.least(row) == loaded.least(row)
             for mains in (lived, loaded):
                 mains.push(row, np.array([value], np.float32))
+
+
+@pytest.mark.parametrize("memory_s", [1, 7, 12, 30])
+def test_the_least_is_that_of_the_memory(memory_s: int) -> None:
+    mains, number = Mains(memory_s), np.random.default_rng(memory_s)
+    mains.grow(3)
+    rows = np.array([2, 0])
+    past = np.repeat(power_w := number.normal(size=(2, 1)).astype(np.float32), memory_s, axis=1)
+    mains.push(rows, power_w[:, 0])
+    for second in range(3 * memory_s + 5):
+        assert (mains.least(rows) == past[:, -memory_s:].min(axis=1)).all()
+        if second == memory_s:
+            mains.clear(0)
+            past[1] = 9.0
+            mains.push(np.array([0]), np.array([9.0], np.float32))
+            continue
+        power_w = number.normal(size=(2, 1)).astype(np.float32)
+        mains.push(rows, power_w[:, 0])
+        past = np.concatenate([past, power_w], axis=1)
+    mains.load(1, past[0])
+    assert mains.least(np.array([1, 2])).tolist() == [past[0, -memory_s:].min()] * 2

@@ -77,7 +77,7 @@ def test_no_number_that_is_not_finite_leaves(client: FlaskClient, streams: Strea
     tick.values["power_w"][0] = math.nan
     tick.values["high_w"][1] = math.inf
     streams.add_samples([sample])
-    streams.add_ticks([replace(tick, other_w=math.nan)])
+    streams.add_ticks([tick._replace(other_w=math.nan)])
     for layout in ("rows", "columns"):
         answer = client.get(f"/analytics/predictions?building_id=home&last=60&layout={layout}")
         assert answer.status_code == 200
