@@ -1,7 +1,8 @@
 """What `doctor --self-test` asks of an installation: that everything imports, and that models say what they should.
 
 Each shipped model has a reference beside it, `NAME-reference.npz`: inputs, and what its window graph made of them on
-x86. Integer arithmetic may round another way on another processor, by one step of 256 at most.
+x86. Another processor may round the other way where a value lies between two steps of 256, and the layers after that
+one amplify it: so nearly all values must be equal, and outputs within one step of 256 of their range on average.
 """
 
 import importlib
@@ -21,8 +22,12 @@ from edge.doctor.finding import Finding, fault, ok
 from edge.models import difference
 from edge.models_folder import SHIPPED_DIR
 
-_SECONDS, _KEPT_S = 1200, 64
+_SECONDS = 1200
+_KEPT = slice(_SECONDS - 1, None, -19)
+"""The seconds that the reference has."""
 _STEPS = 255
+_EQUAL = 0.99
+"""Of all values."""
 _ANEW = "Install this version again: its files are not complete, or were changed."
 _MODULES = {
     "argon2-cffi": "argon2",
@@ -91,22 +96,26 @@ def _against_reference(model: OnnxModel, file: Path) -> Finding:
     try:
         with np.load(file, allow_pickle=False) as stored:
             mains_w, layers, y = stored["mains_w"], stored["layers"], stored["y"]
-            now_y, now_layers = answer(model, mains_w)
-            off = int(np.abs(now_layers.astype(np.int16) - layers).max())
-            steps = float((np.abs(now_y - y) / (np.ptp(y, axis=0) / _STEPS)).max())
+        now_y, now_layers = answer(model, mains_w)
+        steps = np.abs(now_layers.astype(np.int16) - layers)
+        y_steps = np.abs(now_y - y) / (np.ptp(y, axis=0) / _STEPS)
     except (OSError, ValueError, KeyError) as error:
         return fault("reference", f"{name}: {file.name}: {error}", "It cannot be compared.", _ANEW)
-    said = f"{name}: layers {off} and outputs {steps:.2f} of 1 step of 256 from those of x86"
-    if off > 1 or not steps <= 1:
+    equal, off = float((steps == 0).mean()), float(y_steps.mean())
+    said = (
+        f"{name}: {equal:.2%} of the layers' values are those of x86, none further than {steps.max()} steps of 256; "
+        f"outputs {off:.2f} steps off on average"
+    )
+    if equal < _EQUAL or not off <= 1:
         return fault("reference", said, "Predictions would not be what was tested.", "Report this machine.")
     return ok("reference", said)
 
 
 def answer(model: OnnxModel, mains_w: NDArray[np.uint16]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """What the window graph makes of a stretch of mains, its last seconds: y (t, output), layers (t, all channels)."""
+    """What the window graph makes of a stretch of mains, some of its seconds: y (t, output), layers (t, channels)."""
     inputs = Encoder(model.spec.preprocessing).encode_series(mains_w.astype(np.float32))
     y, layers = model.replay(inputs)
-    return y[-_KEPT_S:], np.concatenate(layers)[:, -_KEPT_S:].T
+    return y[_KEPT], np.concatenate(layers).T[_KEPT]
 
 
 def trial_mains_w() -> NDArray[np.uint16]:
