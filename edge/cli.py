@@ -22,6 +22,7 @@ from edge import (
     cli_ready,
     cli_setup,
     cli_sync,
+    cli_upgrade,
     cli_users,
 )
 from edge.adapters.files import hand_over
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_setup.add(commands, _command)
     cli_sync.add(commands, _command, _load)
     cli_announce.add(commands, _command, _load)
+    cli_upgrade.add(commands, _command, _load)
     cli_users.add(commands, _command, _load)
     cli_ready.add(commands, _command, _load)
     _add_models(commands)
@@ -257,8 +259,10 @@ def _serve(options: argparse.Namespace) -> None:
 
             infer(config)
         case "persist":
+            from edge.data_version import check  # noqa: PLC0415
             from edge.persist import run as persist  # noqa: PLC0415
 
+            check(Path(config.data_dir))
             persist(config)
         case "gateway":
             from gateway.serve import run as gateway  # noqa: PLC0415

@@ -21,6 +21,9 @@ def add(commands: Any, command: Command, load: Load) -> None:
         "nilm-edge ready --within 60\nWithout a meter it says so after ten seconds, with exit code 0.",
     )
     ready.add_argument("--within", type=_seconds, default=30, metavar="S", help="seconds to wait (default 30)")
+    ready.add_argument(
+        "--since", type=_moment, metavar="MS", help="Unix ms: services must have started since, and receive as before"
+    )
     ready.add_argument("--json", action="store_true", help="as JSON")
     ready.set_defaults(do=lambda options: _ready(options, load(options)))
 
@@ -31,9 +34,15 @@ def _seconds(text: str) -> int:
     raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds up to 3600")
 
 
+def _moment(text: str) -> int:
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no Unix ms")
+
+
 def _ready(options: argparse.Namespace, config: Config) -> int:
     from edge.readiness import as_text, wait_until_ready  # noqa: PLC0415 - each command loads only what it needs
 
-    found = wait_until_ready(config, options.within)
+    found = wait_until_ready(config, options.within, options.since)
     print(json.dumps(asdict(found), indent=2) if options.json else as_text(found, config))
     return int(bool(found.lacks))

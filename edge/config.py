@@ -7,6 +7,7 @@ from dataclasses import Field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from edge.config_versions import as_now
 from edge.errors import ConfigError
 from edge.settings import Config, Meter, settings_of, tables_of
 
@@ -113,7 +114,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
 
 def _from_toml(config: Config, data: Mapping[str, Any], where: str) -> Config:
-    for name, value in data.items():
+    for name, value in as_now(data, where).items():
         known = {about.name for about in fields(Config)}
         if name not in known:
             raise ConfigError(f"{where}: unknown key {name!r}{did_you_mean(name, known)}")

@@ -17,6 +17,7 @@ from edge.unit import now_ms
 
 _LOOK_S, _LISTEN_S = 0.5, 10.0
 """How long services live in silence before they count as without a meter."""
+_BEFORE_MS = 120_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +28,24 @@ class Readiness:
     receives: bool
 
 
-def wait_until_ready(config: Config, within_s: float) -> Readiness:
-    """Wait until a sample from after now is stored with its predictions, or no meter is heard, or time is up."""
+def wait_until_ready(config: Config, within_s: float, since_ms: int | None = None) -> Readiness:
+    """Wait until a sample from after now is stored with its predictions, or no meter is heard, or time is up.
+
+    `since_ms`: when everything was started anew. Services must be younger, samples may be as old, and where some were
+    stored shortly before, silence is a fault.
+    """
     streams = Streams.connect(config.redis.url, timeout_s=2)
     influx = Influx.connect(config.influx, influx_token(config))
-    since_ms, end_s, alive_since_s = now_ms(), time.monotonic() + within_s, 0.0
+    started_ms, since_ms = since_ms or 0, since_ms or now_ms()
+    end_s, alive_since_s = time.monotonic() + within_s, 0.0
+    received_before = started_ms and _stored(streams, influx, config) >= started_ms - _BEFORE_MS
     while True:
-        lacks, heard = _look(streams)
+        lacks, heard = _look(streams, started_ms)
         if not lacks:
             alive_since_s = alive_since_s or time.monotonic()
             if _stored(streams, influx, config) >= since_ms:
                 return Readiness((), receives=True)
-            if not heard and time.monotonic() >= alive_since_s + _LISTEN_S:
+            if not heard and not received_before and time.monotonic() >= alive_since_s + _LISTEN_S:
                 return Readiness((), receives=False)
             lacks = _what_is_not_stored(influx)
         if time.monotonic() >= end_s:
@@ -46,13 +53,17 @@ def wait_until_ready(config: Config, within_s: float) -> Readiness:
         time.sleep(_LOOK_S)
 
 
-def _look(streams: Streams) -> tuple[tuple[str, ...], bool]:
-    """Which services do not live, and whether a meter was heard."""
+def _look(streams: Streams, started_ms: int) -> tuple[tuple[str, ...], bool]:
+    """Which services do not live, or are older than `started_ms`, and whether a meter was heard."""
     try:
         said = streams.services()
     except Unavailable as error:
         return (str(error),), False
-    silent = tuple(f"nilm-{name} is not up" for name in SERVICES if not is_up(said.get(name, {}), now_ms()))
+    silent = tuple(
+        f"nilm-{name} is not up"
+        for name in SERVICES
+        if not is_up(said.get(name, {}), now_ms()) or said[name].get("started_ms", 0) < started_ms
+    )
     meters: list[dict[str, Any]] = said.get("ingest", {}).get("meters", [])
     return silent, any(meter.get("heard") for meter in meters)
 
@@ -70,7 +81,7 @@ def _what_is_not_stored(influx: Influx) -> tuple[str, ...]:
         influx.ping()
     except Unavailable as error:
         return (str(error),)
-    return ("a meter is heard, and none of its seconds is stored yet",)
+    return ("no second of a meter is stored yet",)
 
 
 def as_text(found: Readiness, config: Config) -> str:

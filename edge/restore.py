@@ -29,6 +29,7 @@ from edge.config_text import secret_files, to_toml, with_setting
 from edge.core.backup_manifest import ACCOUNTS, CONFIG, STATE, Manifest, of_newest
 from edge.core.manifest import DAY_MS, HOUR_MS, RAW, Day
 from edge.core.vitals import is_up
+from edge.data_version import FILE as DATA_VERSION
 from edge.errors import ConfigError, NilmError, Unavailable
 from edge.private_servers import RESTORING, find_servers, private_servers
 from edge.settings import Config
@@ -40,7 +41,7 @@ from edge.unit import now_ms
 log = logging.getLogger("nilm.restore")
 
 RESTORED_CONFIG = "restored-config.toml"
-_OURS = {"lock", "lost+found"}
+_OURS = {"lock", "lost+found", DATA_VERSION}
 _SERVERS = ("influxdb", "redis", "mosquitto")
 _PLACED = ("snapshots", "models", "secrets", *STATE)
 _RESERVE_BYTES = 200_000_000

@@ -17,6 +17,7 @@ from edge.adapters.processes import free_port, lock, port_is_free
 from edge.adapters.streams import Streams
 from edge.config import influx_token
 from edge.core.vitals import SERVICES
+from edge.data_version import migrate
 from edge.errors import NilmError, Unavailable
 from edge.private_servers import RESTORING
 from edge.settings import Config
@@ -82,6 +83,7 @@ def _claim(data_dir: Path) -> IO[str]:
         )
     if (data_dir / RESTORING).exists():
         raise CannotRun(f"A restore into {data_dir} was cut short; repeat nilm-edge restore, then start this again.")
+    migrate(data_dir)
     free_mb = shutil.disk_usage(data_dir).free // 1_000_000
     if free_mb < _NEEDED_FREE_MB:
         raise CannotRun(_no_room(data_dir, free_mb))

@@ -1,15 +1,18 @@
-"""Safe mode: samples are stored and shown, and nothing else is done, while something is put in order."""
+"""Safe mode: storage and the page alone, to look at what is there while the rest is put in order.
+
+The broker keeps what meters send meanwhile.
+"""
 
 from pathlib import Path
 
-from edge.adapters.processes import output_of
 from edge.settings import Config
 
-ACTIVE = ("ingest", "persist", "gateway")
+ACTIVE = ("persist", "gateway")
 """The services that run in it."""
 KERNEL_WORD = "nilm-edge.safe"
-"""On the kernel's command line (cmdline.txt of a Raspberry Pi), it keeps the other units from starting."""
-TARGET = "nilm-edge-safe.target"
+"""On the kernel's command line (cmdline.txt of a Raspberry Pi), it has safe mode take the appliance's place."""
+RUNNING = Path("run/nilm-edge-safe/active")
+"""Below /, while nilm-edge-safe.target is active."""
 FLAG = "safe-mode"
 """In the data folder of `nilm-edge run --safe`, as long as that is how it was last started."""
 
@@ -26,6 +29,6 @@ def why_safe(config: Config, root: Path = Path("/")) -> str:
             return "nilm-edge run was started with --safe"
     except OSError:
         pass  # not ours to look at
-    if (root / "run/systemd/system").exists() and output_of(["systemctl", "is-active", TARGET], 3):
-        return f"{TARGET} is active"
+    if (root / RUNNING).exists():
+        return "nilm-edge-safe.target is active"
     return ""

@@ -271,6 +271,7 @@ class HomeAssistant:
 class Config:
     """The whole configuration."""
 
+    config_version: int = setting(1, "Format of this file; older ones are read as well.", low=1, high=1000)
     data_dir: str = setting("/var/lib/nilm-edge", "Folder for what nilm-edge writes itself.")
     log_level: str = setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
     log_format: str = setting("text", "Log lines for people, or one JSON object each.", choices=("text", "json"))

@@ -93,6 +93,26 @@ def output_of(command: Sequence[str], timeout_s: float) -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
+def outcome_of(command: Sequence[str], timeout_s: float) -> tuple[int, str]:
+    """A program's exit code and all it printed; 127 where it cannot be started, 124 where it takes longer."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=timeout_s,
+            check=False,
+        )
+    except OSError as error:
+        return 127, f"{command[0]}: {error.strerror}"
+    except subprocess.TimeoutExpired:
+        return 124, f"{command[0]} took longer than {timeout_s:.0f} s"
+    return done.returncode, done.stdout
+
+
 def free_port() -> int:
     """A TCP port on loopback that nobody listens on now."""
     with socket.socket() as probe:

@@ -13,7 +13,18 @@ from edge.settings import Config
 COMMANDS = ["run", "simulate", "ingest", "infer", "persist", "gateway", "config", "status"]
 COMMANDS += ["snapshot", "query", "export", "gaps", "backfill", "backup", "restore"]
 COMMANDS += ["meters families", "meters try", "meters listen", "meters simulate"]
-COMMANDS += ["doctor", "setup", "diagnostics", "sync", "announce", "mend influxdb", "mend redis"]
+COMMANDS += [
+    "doctor",
+    "setup",
+    "upgrade",
+    "rollback",
+    "migrate",
+    "diagnostics",
+    "sync",
+    "announce",
+    "mend influxdb",
+    "mend redis",
+]
 COMMANDS += ["user add", "user list", "user remove", "user password", "user token"]
 COMMANDS += [
     "models list",

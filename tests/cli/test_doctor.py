@@ -12,7 +12,7 @@ import pytest
 from edge.doctor import files, machine
 from edge.doctor.finding import Finding, Level, Look
 from edge.models_folder import SHIPPED_DIR
-from edge.safe_mode import FLAG, why_safe
+from edge.safe_mode import FLAG, RUNNING, why_safe
 from edge.self_test import self_test
 from edge.settings import Config
 from edge.unit import now_ms
@@ -170,6 +170,10 @@ def test_who_asked_for_safe_mode(look: Look) -> None:
     assert "kernel" in why_safe(look.config, look.root)
     (look.root / "proc/cmdline").write_text("root=/dev/mmcblk0p2 quiet\n")
     assert why_safe(look.config, look.root) == ""
+    (look.root / RUNNING).parent.mkdir()
+    (look.root / RUNNING).write_text("")
+    assert "nilm-edge-safe.target" in why_safe(look.config, look.root)
+    (look.root / RUNNING).unlink()
     (Path(look.config.data_dir) / FLAG).write_text("")
     assert "--safe" in why_safe(look.config, look.root)
 

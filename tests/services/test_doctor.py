@@ -20,16 +20,23 @@ from edge.doctor import flow, servers
 from edge.doctor.examine import as_text, examine, exit_code
 from edge.doctor.finding import Finding, Level, Look, ok
 from edge.settings import Config
+from edge.unit import now_ms
 from tests.faulty import Faulty
 from tests.servers import Servers, wait_until
 from tests.services.appliance import Appliance, nilm_edge
 from tests.services.doctor import look, only, only_ok, worst
 
 
-def test_a_running_appliance_has_no_fault(tmp_path: Path) -> None:
+def test_a_running_appliance_has_no_fault_and_is_ready(tmp_path: Path) -> None:
+    began_ms = now_ms()
     with Appliance(tmp_path, "--port", str(free_port())) as appliance:
         appliance.wait_live()
-        done = nilm_edge("doctor", "--json", "--config", str(tmp_path / "config.toml"))
+        file = str(tmp_path / "config.toml")
+        done = nilm_edge("doctor", "--json", "--config", file)
+        ready = nilm_edge("ready", "--within", "10", "--since", str(began_ms), "--json", "--config", file)
+        not_anew = nilm_edge("ready", "--within", "1", "--since", str(now_ms()), "--config", file)
+    assert (ready.returncode, json.loads(ready.stdout)["receives"]) == (0, True)
+    assert (not_anew.returncode, "nilm-ingest is not up" in not_anew.stdout) == (1, True)
     found = json.loads(done.stdout)["findings"]
     assert done.returncode == 0, [one for one in found if one["level"] == "fault"]
     well = {one["check"] for one in found if one["level"] == "ok"}
