@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from edge.accuracy import summary
 from edge.errors import Unavailable
 from edge.unit import now_ms
-from gateway import history
+from gateway import columns, history
 from gateway import tables as shape
 from gateway.access import Of, Who, access, caller
 from gateway.asks import JSON, Call, described, takes
@@ -58,10 +58,13 @@ def readings() -> Response:
     wanted = _wanted(wanted_readings(request.args.to_dict(flat=False)))
     body: dict[str, Any]
     if isinstance(wanted.which, Span):
-        bucket = parts().config.influx.bucket_raw
-        points = history.stored_readings(parts().influx, bucket, wanted.building, wanted.which)
-        body = history.columns_of_readings(points) if wanted.columns else {"points": points}
-        found = bool(points)
+        stored = (parts().influx, parts().config.influx.bucket_raw, wanted.building, wanted.which)
+        if wanted.columns and wanted.which.step_s == 1:
+            body = columns.reading_columns_of(*stored)
+        else:
+            points = history.stored_readings(*stored)
+            body = history.columns_of_readings(points) if wanted.columns else {"points": points}
+        found = any(body.values())
     else:
         recent = parts().streams.readings(wanted.building, wanted.which)
         body = reading_columns(recent) if wanted.columns else {"points": reading_points(recent)}
@@ -79,10 +82,14 @@ def predictions() -> Response:
     body: dict[str, Any]
     if isinstance(wanted.which, Span):
         bucket = parts().config.influx.bucket_pred
-        points = history.stored_predictions(parts().influx, bucket, wanted.building, wanted.which, wanted.appliance)
-        body = history.columns_of_predictions(points) if wanted.columns else {"points": points}
-        found = {name for point in points for name in point["appliances"]}
-        any_found = bool(points)
+        asked = (parts().influx, bucket, wanted.building, wanted.which, wanted.appliance)
+        if wanted.columns and wanted.which.step_s == 1:
+            body = columns.prediction_columns_of(*asked)
+            found, any_found = set(body["appliances"]), bool(body["at_ms"])
+        else:
+            points = history.stored_predictions(*asked)
+            body = history.columns_of_predictions(points) if wanted.columns else {"points": points}
+            found, any_found = {name for point in points for name in point["appliances"]}, bool(points)
     else:
         tables = parts().streams.predictions(wanted.building, wanted.which)
         found, any_found = appliances_of(tables), bool(tables)
@@ -107,7 +114,7 @@ def _form() -> str:
     return request.accept_mimetypes.best_match([JSON, shape.CSV, shape.ARROW]) or JSON
 
 
-def _reply(wanted: Wanted, measurement: str, body: dict[str, Any], columns: shape.Columns) -> Response:
+def _reply(wanted: Wanted, measurement: str, body: dict[str, Any], shaped: shape.Columns) -> Response:
     """The answer in the form and the time zone asked for; of a page, where the next one starts."""
     more: dict[str, Any] = {}
     if isinstance(wanted.which, Span) and wanted.which.until_ms is not None:
@@ -124,7 +131,7 @@ def _reply(wanted: Wanted, measurement: str, body: dict[str, Any], columns: shap
         response = json_reply({"building_id": wanted.building, **body, **more})
     else:
         coarse = isinstance(wanted.which, Span) and wanted.which.step_s > 1
-        response = shape.table(form, columns(points, coarse), wanted.where)
+        response = shape.table(form, shaped(points, coarse), wanted.where)
     response.vary.add("Accept")
     if more.get("next"):
         query = urlencode({**request.args, "start": more["next"]})

@@ -12,21 +12,21 @@ from gateway.times import iso_times, parse_time
 OTHER = "other"
 """The appliance under which what no model explains is stored."""
 
-_IN_SPAN = "building = $building AND time >= $start AND time < $end"
+IN_SPAN = "building = $building AND time >= $start AND time < $end"
 _STEPS = {60: "time(1m)", 900: "time(15m)", 3600: "time(1h)"}
 
 
 def stored_readings(influx: Influx, bucket: str, building: str, span: Span) -> list[dict[str, Any]]:
     """Mains points: each second, or the mean of each step and how many samples it has."""
     if span.step_s == 1:
-        statement = f"SELECT power_w, flags FROM mains WHERE {_IN_SPAN}"  # noqa: S608
+        statement = f"SELECT power_w, flags FROM mains WHERE {IN_SPAN}"  # noqa: S608
     else:
         statement = (
             "SELECT mean(power_w) AS power_w, count(power_w) AS samples "  # noqa: S608
-            f"FROM mains WHERE {_IN_SPAN} GROUP BY {_STEPS[span.step_s]} fill(none)"
+            f"FROM mains WHERE {IN_SPAN} GROUP BY {_STEPS[span.step_s]} fill(none)"
         )
     points = []
-    for series in influx.query(bucket, statement, _bound(building, span)):
+    for series in influx.query(bucket, statement, bound_to(building, span)):
         times = iso_times([row[0] for row in series.values])
         for time, (_, power_w, number) in zip(times, series.values, strict=True):
             points.append({"time": time, "power_w": _float(power_w, 2), **_about(number, span.step_s)})
@@ -37,8 +37,8 @@ def stored_predictions(
     influx: Influx, bucket: str, building: str, span: Span, appliance: str | None
 ) -> list[dict[str, Any]]:
     """Prediction points; beyond 1 s `on` means on for at least half of the step's predicted seconds."""
-    bound = _bound(building, span)
-    where = _IN_SPAN
+    bound = bound_to(building, span)
+    where = IN_SPAN
     if appliance is not None:
         where += f" AND (appliance = $appliance OR appliance = '{OTHER}')"
         bound["appliance"] = appliance
@@ -60,8 +60,8 @@ def first_from(influx: Influx, bucket: str, measurement: str, building: str, spa
     if span.until_ms is None or span.end_ms >= span.until_ms:
         return None
     rest = Span(span.end_ms, span.until_ms, span.step_s)
-    statement = f"SELECT {POWERS[measurement]} FROM {measurement} WHERE {_IN_SPAN} ORDER BY time LIMIT 1"  # noqa: S608
-    found = influx.query(bucket, statement, _bound(building, rest))
+    statement = f"SELECT {POWERS[measurement]} FROM {measurement} WHERE {IN_SPAN} ORDER BY time LIMIT 1"  # noqa: S608
+    found = influx.query(bucket, statement, bound_to(building, rest))
     return min((int(row[0]) for series in found for row in series.values), default=None)
 
 
@@ -108,7 +108,8 @@ def _by_step(found: Sequence[Series]) -> dict[tuple[str, int], int]:
     return {(series.tags["appliance"], row[0]): row[1] for series in found for row in series.values}
 
 
-def _bound(building: str, span: Span) -> dict[str, str | int | float]:
+def bound_to(building: str, span: Span) -> dict[str, str | int | float]:
+    """The values of the $names in IN_SPAN."""
     return {"building": building, "start": span.start_ms * 1_000_000, "end": span.end_ms * 1_000_000}
 
 

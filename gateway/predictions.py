@@ -12,6 +12,8 @@ from gateway.times import iso_times
 Measured = Mapping[str, Mapping[int, float]]
 """What appliances' own meters said: W by appliance and second in ms."""
 
+INTERVAL = ("low_w", "high_w")
+
 
 def appliances_of(tables: Sequence[PredictionTable]) -> set[str]:
     """The appliances that any of the tables tells of."""
@@ -34,7 +36,7 @@ def prediction_points(
 def prediction_columns(
     tables: Sequence[PredictionTable], appliance: str | None = None, measured: Measured | None = None
 ) -> dict[str, Any]:
-    """For charts: power alone, null where a second has no prediction of an appliance, or nothing was measured."""
+    """For charts: power, null where a second has no prediction of an appliance; of a named one its interval too."""
     names = [appliance] if appliance else sorted(appliances_of(tables))
     at = [at_ms for table in tables for at_ms in table.at_ms.tolist()]
     told = {name: seconds for name, seconds in (measured or {}).items() if name in names}
@@ -44,19 +46,19 @@ def prediction_columns(
     return {
         "at_ms": at,
         **({"measured_w": measured_w} if measured_w else {}),
-        "appliances": {name: [watt for table in tables for watt in _power_w(table, name)] for name in names},
+        "appliances": _each(tables, names, "power_w"),
+        **({kind: _each(tables, names, kind) for kind in INTERVAL} if appliance else {}),
         "other_w": [watt for table in tables for watt in numbers(table.other_w, 1)],
+        "warmup": [warming for table in tables for warming in np.any(table.values["warmup"], axis=1).tolist()],
     }
 
 
 def only(body: dict[str, Any], appliances: Set[str]) -> dict[str, Any]:
     """`body` for who may see just those appliances: the rest would tell of the others."""
     if "points" not in body:
-        shown = {name: power_w for name, power_w in body["appliances"].items() if name in appliances}
-        found = {**body, "appliances": shown, "other_w": [None] * len(body["at_ms"])}
-        if "measured_w" in body:
-            found["measured_w"] = {name: said for name, said in body["measured_w"].items() if name in appliances}
-        return found
+        kinds = {"appliances", "measured_w", *INTERVAL} & body.keys()
+        shown = {kind: {name: said for name, said in body[kind].items() if name in appliances} for kind in kinds}
+        return {**body, **shown, "other_w": [None] * len(body["at_ms"])}
     points = [
         {**point, "appliances": {name: cell for name, cell in point["appliances"].items() if name in appliances}}
         for point in body["points"]
@@ -93,10 +95,14 @@ def _cells(column: NDArray[np.void]) -> list[dict[str, Any]]:
     ]
 
 
-def _power_w(table: PredictionTable, appliance: str) -> list[float | None]:
+def _each(tables: Sequence[PredictionTable], names: Sequence[str], field: str) -> dict[str, list[float | None]]:
+    return {name: [watt for table in tables for watt in _of(table, name, field)] for name in names}
+
+
+def _of(table: PredictionTable, appliance: str, field: str) -> list[float | None]:
     for i, column in enumerate(table.columns):
         if column.appliance == appliance:
-            return numbers(table.values["power_w"][:, i], 1)
+            return numbers(table.values[field][:, i], 1)
     return [None] * len(table.at_ms)
 
 

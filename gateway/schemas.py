@@ -49,12 +49,15 @@ _CELL = {
     "description": "measured_w, where it has a meter of its own; the others are null where nothing was predicted",
 }
 _PREDICTION_POINT = obj(time=TIME, appliances=by_name(_CELL), other_w=maybe(NUMBER))
-_PREDICTION_COLUMNS = obj(
-    building_id=TEXT,
-    at_ms=listed(WHOLE),
-    appliances=by_name(listed(maybe(NUMBER))),
-    other_w=listed(maybe(NUMBER)),
-)
+_PREDICTION_COLUMNS = {
+    **obj(
+        building_id=TEXT,
+        at_ms=listed(WHOLE),
+        appliances=by_name(listed(maybe(NUMBER))),
+        other_w=listed(maybe(NUMBER)),
+    ),
+    "description": "seconds also have warmup, and with appliance_id low_w and high_w as appliances has the power",
+}
 READINGS = {"anyOf": [obj(building_id=TEXT, points=listed(_READING_POINT)), _READING_COLUMNS]}
 PREDICTIONS = {"anyOf": [obj(building_id=TEXT, points=listed(_PREDICTION_POINT)), _PREDICTION_COLUMNS]}
 

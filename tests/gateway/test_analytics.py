@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from edge.adapters.influx import Influx
 from edge.adapters.streams import Streams
+from edge.core.line_protocol import sample_line, tick_lines
 from edge.core.sample import Flags, Sample
 from edge.settings import Config
 from gateway import create_app
@@ -114,7 +115,30 @@ def test_history_at_one_second(client: FlaskClient, influx: Influx) -> None:
     assert [list(point["appliances"]) for point in one] == [["Oven"]] * 60
     assert one[0]["other_w"] == predictions[0]["other_w"]
     columns = get(client, "predictions", **span, layout="columns")
-    assert columns["appliances"]["Oven"] == [point["appliances"]["Oven"]["power_w"] for point in predictions]
+    ovens = [point["appliances"]["Oven"] for point in predictions]
+    assert columns["appliances"]["Oven"] == pytest.approx([cell["power_w"] for cell in ovens], abs=0.06)
+    assert columns["other_w"] == pytest.approx([point["other_w"] for point in predictions], abs=0.06)
+    assert columns["warmup"] == [point["appliances"]["Oven"]["warmup"] for point in predictions] == [False] * 60
+    oven = get(client, "predictions", **span, layout="columns", appliance_id="Oven")
+    assert oven["at_ms"] == columns["at_ms"]
+    assert oven["appliances"] == {"Oven": columns["appliances"]["Oven"]}
+    for bound in ("low_w", "high_w"):
+        assert oven[bound] == {"Oven": pytest.approx([cell[bound] for cell in ovens], abs=0.06)}
+    mains = get(client, "readings", **span, layout="columns")
+    assert mains["power_w"] == pytest.approx([point["power_w"] for point in readings], abs=0.06)
+    assert mains["at_ms"] == columns["at_ms"]
+
+
+def test_columns_leave_missing_seconds_out(client: FlaskClient, influx: Influx) -> None:
+    store(influx, "home", MIDNIGHT_S, 60)
+    sample, tick = second("home", MIDNIGHT_S + 80, flags=Flags.HELD, warmup=True)
+    influx.write("nilm", "\n".join([sample_line(sample), *tick_lines(tick)]))
+    span = {"start": iso(MIDNIGHT_S), "end": iso(MIDNIGHT_S + 100), "layout": "columns"}
+    mains, columns = (get(client, kind, **span) for kind in ("readings", "predictions"))
+    seconds = [(MIDNIGHT_S + s) * 1000 for s in [*range(60), 80]]
+    assert mains["at_ms"] == columns["at_ms"] == seconds
+    assert mains["flags"] == [0] * 60 + [1]
+    assert columns["warmup"] == [False] * 60 + [True]
 
 
 @pytest.mark.parametrize(("resolution", "step_s"), [("1m", 60), ("15m", 900), ("1h", 3600)])
