@@ -1,129 +1,152 @@
-// The stacked chart: each appliance on the one below, what no model explains on top, the meter's total as a line.
+// The stacked chart of a day: each appliance on the one below, what no model explains on top, the meter's total as a line.
 
-import uPlot from '../vendor/uplot/uPlot.esm.js'
+import { powerTicks, timeTicks } from './chart/axes.js'
+import { readColumns } from './chart/columns.js'
+import { installGestures } from './chart/gestures.js'
+import { LANE, paint } from './chart/paint.js'
+import { Window } from './chart/window.js'
+import { h } from './dom.js'
+import { axisPower } from './format.js'
 import { colourOf, cssColour } from './palette.js'
-import { axisPower, minuteOfDay, timeOfDay } from './format.js'
 
-const GAP_S = 3 // a longer silence is drawn as a gap
+const LEFT = 54
+const BOTTOM = 30
+const TOP = 10
+const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 
 export class Chart {
-  constructor(box, onHover) {
-    this.box = box
-    this.onHover = onHover
-    this.span_s = 300
-    this.focus = null
-    this.plot = null
-    new ResizeObserver(() => this.plot?.setSize(this.size())).observe(box)
+  // `onHover(point)`: what is under the pointer, or null; `onMove(byKey)`: the window was moved; `onDrawn()`: and is drawn.
+  constructor(box, { onHover, onMove, onDrawn, signal }) {
+    Object.assign(this, { box, onHover, onMove, onDrawn, focus: null, bottom: null, names: [], slots: new Map(), columns: null, pointer: null })
+    this.window = new Window(300)
+    this.canvas = h('canvas')
+    this.cursor = h('i', { class: 'cursor', hidden: true })
+    box.replaceChildren(this.canvas, this.cursor)
+    this.context = this.canvas.getContext('2d')
+    const resized = new ResizeObserver(() => this.resize())
+    resized.observe(box)
+    signal.addEventListener('abort', () => resized.disconnect())
+    installGestures(box, this.window, {
+      plotOf: () => this.plot(),
+      change: (act, byKey) => { act(); this.soon(); onMove(byKey) },
+      point: (clientX) => { this.pointer = clientX; this.soon() },
+    }, signal)
+    signal.addEventListener('abort', () => cancelAnimationFrame(this.frame))
   }
 
-  // Build anew: for other appliances or other colours.
+  // For other appliances, or other colours.
   build(appliances, slots) {
     this.names = [...appliances]
     this.slots = slots
-    this.plot?.destroy()
-    this.plot = new uPlot(this.options(), [[], ...this.names.map(() => []), [], []], this.box)
+    this.look = {
+      colours: new Map([...this.names.map((name) => [name, colourOf(slots.get(name))]), ['other', cssColour('--series-other')]]),
+      ink: cssColour('--ink'), soft: cssColour('--ink-soft'), line: cssColour('--line'), ground: cssColour('--ground'),
+      held: cssColour('--mark-held'), warmup: cssColour('--mark-warmup'), gap: cssColour('--mark-gap'), estimated: cssColour('--mark-estimated'),
+      hatch: hatch(this.context, cssColour('--line')),
+    }
+    this.soon()
   }
 
+  // Shows what the store has by now; `now_s` is where the time goes on.
   draw(store, now_s) {
-    const from = now_s - this.span_s
-    let first = store.at_s.length
-    while (first > 0 && store.at_s[first - 1] >= from - 1) first--
-    this.raw = rawRows(store, this.names, first)
-    this.plot.setData(stacked(this.raw), false)
-    this.plot.batch(() => {
-      this.plot.setScale('x', { min: from, max: now_s })
-      this.plot.setScale('y', extent(this.raw.mains, this.plot.data.at(-2)))
-    })
+    this.store = store
+    this.window.now_s = now_s
+    this.soon()
   }
 
   highlight(name) {
     if (this.focus === name) return
     this.focus = name
-    this.plot?.redraw(false)
+    this.soon()
   }
 
-  size() {
-    return { width: this.box.clientWidth, height: this.box.clientHeight }
+  soon() { // whatever happens between two frames is drawn once
+    if (this.frame) return
+    this.frame = requestAnimationFrame(() => { this.frame = 0; this.render() })
   }
 
-  fill(name, slot) {
-    return () => {
-      const colour = slot == null ? cssColour('--series-other') : colourOf(slot)
-      return this.focus == null || this.focus === name ? colour : `${colour}38`
+  resize() {
+    const ratio = devicePixelRatio || 1
+    this.width = this.box.clientWidth
+    this.height = this.box.clientHeight
+    this.canvas.width = Math.round(this.width * ratio)
+    this.canvas.height = Math.round(this.height * ratio)
+    this.context.setTransform(ratio, 0, 0, ratio, 0, 0)
+    this.render() // at once: the canvas is empty now
+  }
+
+  plot() {
+    return { left: LEFT, top: TOP, width: Math.max(this.width - LEFT - 6, 1), height: Math.max(this.height - TOP - BOTTOM, 1) }
+  }
+
+  render() {
+    if (!this.store || !this.look || !this.width) return
+    const { start_s, end_s, span_s } = this.window
+    const plot = this.plot()
+    const chosen = this.store.band?.name
+    const names = chosen == null ? this.names : [chosen, ...this.names.filter((name) => name !== chosen)]
+    const columns = this.columns = readColumns(this.store, names, start_s, end_s, plot.width)
+    const ticks = powerTicks(columns.least_w, columns.most_w, plot.height / 52)
+    const [least_w, most_w] = [ticks[0], ticks.at(-1)]
+    plot.x = (at_s) => plot.left + ((at_s - start_s) / span_s) * plot.width
+    plot.y = (power_w) => plot.top + ((most_w - power_w) / (most_w - least_w)) * plot.height
+    this.context.clearRect(0, 0, this.width, this.height)
+    this.drawAxes(plot, ticks, timeTicks(start_s, end_s, plot.width / 74))
+    paint(this.context, plot, columns, { ...this.look, focus: this.focus })
+    this.drawCursor(plot)
+    this.onDrawn()
+  }
+
+  drawAxes(plot, powers, times) {
+    const { context, look } = this
+    context.font = FONT
+    context.fillStyle = look.soft
+    context.strokeStyle = look.line
+    context.lineWidth = 1
+    context.textAlign = 'right'
+    context.textBaseline = 'middle'
+    context.beginPath()
+    for (const power_w of powers) {
+      const y = Math.round(plot.y(power_w)) + 0.5
+      context.moveTo(plot.left, y)
+      context.lineTo(plot.left + plot.width, y)
+      context.fillText(axisPower(power_w, powers.at(-1)), plot.left - 6, y)
+    }
+    context.stroke()
+    context.textAlign = 'center'
+    context.textBaseline = 'top'
+    for (const [at_s, text] of times) {
+      const x = plot.x(at_s)
+      const half = context.measureText(text).width / 2
+      if (x - half >= plot.left - 14 && x + half <= this.width) context.fillText(text, x, plot.top + plot.height + LANE + 6)
     }
   }
 
-  options() {
-    const layers = [...this.names.map((name) => [name, this.slots.get(name)]), ['other', null]]
-    const axis = { stroke: () => cssColour('--ink-soft'), font: '12px system-ui, sans-serif', ticks: { show: false } }
-    const grid = { stroke: () => cssColour('--line'), width: 1 }
-    return {
-      ...this.size(),
-      legend: { show: false },
-      cursor: { y: false, points: { show: false }, drag: { x: false, y: false }, bind: { dblclick: () => null } },
-      scales: { x: { time: true, auto: false }, y: { auto: false } },
-      padding: [8, 4, 0, 0],
-      series: [
-        {},
-        ...layers.map(([name, slot]) => ({
-          label: name, fill: this.fill(name, slot), stroke: () => cssColour('--card'), width: 0.6, points: { show: false },
-        })),
-        { label: 'mains', stroke: () => cssColour('--ink'), width: 1.5, points: { show: false } },
-      ],
-      bands: layers.slice(1).map((_, i) => ({ series: [i + 2, i + 1], fill: this.fill(...layers[i + 1]) })),
-      axes: [
-        { ...axis, grid: { show: false }, space: 70, size: 26,
-          values: (_, ticks) => ticks.map((s) => (this.span_s < 600 && s % 60 ? timeOfDay : minuteOfDay)(s * 1000)) },
-        { ...axis, grid, size: 58, space: 38, values: (plot, ticks) => ticks.map((w) => axisPower(w, plot.scales.y.max)) },
-      ],
-      hooks: { setCursor: [(plot) => this.hovered(plot.cursor)] },
-    }
-  }
-
-  hovered({ idx, left }) {
-    const raw = this.raw
-    if (idx == null || left < 0 || raw?.mains[idx] == null) return this.onHover(null)
-    const powers = [...this.names.map((name, i) => [name, raw.layers[i][idx]]), ['other', raw.layers.at(-1)[idx]]]
-    this.onHover({ at_s: raw.at_s[idx], mains_w: raw.mains[idx], powers, left: left / this.plot.over.clientWidth })
+  drawCursor(plot) {
+    const { columns, pointer } = this
+    const x = pointer == null ? -1 : pointer - this.box.getBoundingClientRect().left
+    const c = Math.round(((x - plot.left) / plot.width * this.window.span_s + this.window.start_s - columns.at_s[0]) / columns.step_s)
+    const there = x >= plot.left && x <= plot.left + plot.width && c >= 0 && c < columns.length && !Number.isNaN(columns.mean[c])
+    this.cursor.hidden = !there
+    if (!there) return this.onHover(null)
+    const at_x = plot.x(columns.at_s[c])
+    this.cursor.style.transform = `translateX(${at_x.toFixed(1)}px)`
+    const powers = columns.split[c] ? columns.names.map((name, l) => [name, columns.tops[l][c] - (l ? columns.tops[l - 1][c] : 0)]) : []
+    this.onHover({
+      at_s: columns.at_s[c] - (columns.step_s - 1) / 2, step_s: columns.step_s, mains_w: columns.mean[c], low_w: columns.low[c], high_w: columns.high[c],
+      powers, state: columns.state[c], band: Number.isNaN(columns.bandLow[c]) ? null : [columns.bandLow[c], columns.bandHigh[c]],
+      left: (at_x - plot.left) / plot.width,
+    })
   }
 }
 
-// The store's columns from `first` on, with an empty second where a gap begins.
-function rawRows(store, names, first) {
-  const columns = [...names.map((name) => store.power_w.get(name)), store.other_w]
-  const raw = { at_s: [], mains: [], layers: columns.map(() => []) }
-  for (let i = first; i < store.at_s.length; i++) {
-    const at_s = store.at_s[i]
-    if (raw.at_s.length && at_s - raw.at_s.at(-1) > GAP_S) {
-      raw.at_s.push(raw.at_s.at(-1) + 1)
-      raw.mains.push(null)
-      for (const layer of raw.layers) layer.push(null)
-    }
-    raw.at_s.push(at_s)
-    raw.mains.push(store.mains_w[i])
-    columns.forEach((values, c) => raw.layers[c].push(values[i]))
-  }
-  return raw
-}
-
-function stacked(raw) {
-  const height = raw.at_s.map(() => 0)
-  const layers = raw.layers.map((layer, c) => layer.map((power_w, i) => {
-    if (raw.mains[i] == null || (power_w == null && c === raw.layers.length - 1)) return null
-    height[i] += Math.max(0, power_w ?? 0)
-    return height[i]
-  }))
-  return [raw.at_s, ...layers, raw.mains]
-}
-
-function extent(mains, top) {
-  let low = 0
-  let high = 100
-  for (const values of [mains, top]) {
-    for (const w of values) {
-      if (w > high) high = w
-      if (w < low) low = w
-    }
-  }
-  return { min: low * 1.08, max: high * 1.08 }
+function hatch(context, colour) {
+  const tile = h('canvas', { width: 8, height: 8 })
+  const brush = tile.getContext('2d')
+  brush.strokeStyle = colour
+  brush.lineWidth = 1.5
+  brush.beginPath()
+  for (const x of [-8, 0, 8]) { brush.moveTo(x - 1, 9); brush.lineTo(x + 9, -1) }
+  brush.stroke()
+  return context.createPattern(tile, 'repeat')
 }

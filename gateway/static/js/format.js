@@ -2,6 +2,8 @@
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
+const weekday = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric' })
+const dayClock = new Intl.DateTimeFormat('en-GB', { weekday: 'short', hour: '2-digit', minute: '2-digit' })
 const shortClock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
 
 const rounded = (number) => whole.format(Math.round(number) + 0) // + 0: never "-0"
@@ -12,6 +14,8 @@ export const range = (low_w, high_w) => [rounded(low_w), watts(high_w)]
 export const energy = (watt_s) => `${(watt_s / 3.6e6).toFixed(2)} kWh`
 export const timeOfDay = (at_ms) => clock.format(at_ms)
 export const minuteOfDay = (at_ms) => shortClock.format(at_ms)
+export const weekdayTime = (at_ms) => dayClock.format(at_ms).replace(',', '')
+export const weekdayOf = (at_ms) => weekday.format(at_ms)
 export const axisPower = (power_w, most_w) => (power_w === 0 ? '0' : most_w >= 2000 ? `${+(power_w / 1000).toFixed(1)} kW` : `${power_w} W`)
 
 const day = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short' })

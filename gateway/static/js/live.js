@@ -5,6 +5,7 @@ import { Store } from './store.js'
 import { Vitals } from './vitals.js'
 
 const LOOK_AGAIN_MS = 3000
+const RESUMED_MS = 3_500_000 // a stream that resumes brings as much; after a longer absence all is loaded anew
 
 export class Live {
   // `onRefused`: the gateway no longer lets us in, or the connection is lost for longer.
@@ -42,6 +43,7 @@ export class Live {
       vitals.onFailure(error.status)
       this.tell()
       if (error.status === 401) this.onRefused()
+      if (error.status === 403) return // the whole of it is not for this caller
       this.again = setTimeout(() => mine() && this.follow(building), LOOK_AGAIN_MS)
       return
     }
@@ -52,7 +54,11 @@ export class Live {
     const resumeAfter = () => store.now?.at_ms ?? (store.split_ms == null ? null : store.split_ms - 1000)
     this.feed = new Feed(building, resumeAfter, {
       onSecond: (event) => { store.add(event); vitals.onSecond(event.at_ms); this.soon() },
-      onStatus: (status) => { vitals.onStatus(status); this.soon() },
+      onStatus: (status) => {
+        vitals.onStatus(status)
+        if (store.newest_ms != null && status.newest_ms - store.newest_ms > RESUMED_MS) this.follow(building)
+        else this.soon()
+      },
       onConnection: (connected) => { vitals.onConnection(connected); this.soon() },
       onRefused: this.onRefused,
     })

@@ -5,9 +5,9 @@ import { texts } from './strings/live.js'
 import { range, watts } from './format.js'
 
 export class Rows {
-  constructor(list, onFocus) {
-    this.list = list
-    this.onFocus = onFocus
+  // `onFocus`: this appliance is looked at; `onPin`: it is chosen. Both get null where none is.
+  constructor(list, onFocus, onPin) {
+    Object.assign(this, { list, onFocus, onPin })
     this.rows = new Map()
     this.pinned = null
     this.accuracy = {} // by appliance: how right its predictions were, where it has a meter of its own
@@ -18,6 +18,7 @@ export class Rows {
     this.rows.clear()
     for (const name of appliances) this.add(name, nameOf(name), slots.get(name))
     this.add('other', strings.other, 'other')
+    for (const [name, row] of this.rows) row.button.setAttribute('aria-pressed', String(name === this.pinned))
   }
 
   add(name, title, slot) {
@@ -52,6 +53,7 @@ export class Rows {
     this.pinned = name
     for (const [other, row] of this.rows) row.button.setAttribute('aria-pressed', String(other === name))
     this.onFocus(name)
+    this.onPin(name)
   }
 
   show(event) {

@@ -22,6 +22,7 @@ export class Vitals {
     this.connected = status != null
     this.redisUp = status == null || status < 500
     this.failed = true
+    this.partial = status === 403
   }
 
   onStatus(status) {
@@ -46,10 +47,11 @@ export class Vitals {
     return this.offset_ms == null || at_ms == null ? null : (performance.now() + this.offset_ms - at_ms) / 1000
   }
 
-  // One of: starting, lost, redis, waiting, stale, unsplit, live; with the age that it speaks of.
+  // One of: partial, starting, lost, redis, waiting, stale, unsplit, live; with the age that it speaks of.
   get state() {
     const sample_s = this.age_s(this.sample_ms)
     const second_s = this.age_s(this.second_ms)
+    if (this.partial) return { name: 'partial', age_s: null }
     if (!this.connected) return { name: this.offset_ms == null && !this.failed ? 'starting' : 'lost', age_s: sample_s }
     if (!this.redisUp) return { name: 'redis', age_s: sample_s }
     if (this.offset_ms == null) return { name: 'starting', age_s: null }
