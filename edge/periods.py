@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 QUARTER_MS = 900_000
+_HOUR_MS = 3_600_000
 _DAY_MS = 86_400_000
+HOUR = "hour"
 _THURSDAY = 3
 """The weekday of 1970-01-01."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,6 +33,14 @@ def cut(start: date, end: date, step: str) -> list[date]:
     while found[-1] < end:
         found.append(after(found[-1]))
     return found
+
+
+def bounds_ms(start: date, end: date, step: str, where: tzinfo) -> list[int]:
+    """The same in ms since 1970, also for hours, which are counted from midnight on."""
+    if step != HOUR:
+        return [begins_ms(day, where) for day in cut(start, end, step)]
+    first_ms, end_ms = begins_ms(start, where), begins_ms(end, where)
+    return [*range(first_ms, end_ms, _HOUR_MS), end_ms]
 
 
 def on_the_wall(at_ms: NDArray[np.int64], where: tzinfo) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -63,4 +73,4 @@ _STEPS: dict[str, tuple[Callable[[date], date], Callable[[date], date]]] = {
     "week": (_monday, lambda day: day + timedelta(days=7)),
     "month": (lambda day: day.replace(day=1), _next_month),
 }
-STEPS = tuple(_STEPS)
+STEPS = (*_STEPS, HOUR)

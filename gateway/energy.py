@@ -17,7 +17,7 @@ from edge.core.tariff import DAYS, Tariff, parse_tariff
 from edge.energy_sums import MAINS, WS_PER_KWH, EnergyByPeriod, Quarters, Sums, WeekHours
 from edge.errors import NilmError, Unavailable
 from edge.local_time import zone
-from edge.periods import begins_ms, cut, date_at
+from edge.periods import HOUR, begins_ms, bounds_ms, cut, date_at
 from edge.settings import Config
 from edge.unit import now_ms
 from gateway.access import Of, Who, access, caller, may_see
@@ -27,6 +27,7 @@ from gateway.parts import parts
 from gateway.problems import Problem, bad
 from gateway.replies import json_reply
 from gateway.schemas import APPLIANCE_ID, BUILDING_ID, ENERGY, FIRST_DAY, HEATMAP, SERIES, STEP, UNTIL_DAY
+from gateway.times import zoned_times
 
 pages = Blueprint("energy", __name__, url_prefix="/analytics")
 
@@ -45,24 +46,28 @@ def tariff_of(config: Config) -> Tariff:
 @access(Who.VIEWER, Of.APPLIANCE, dashboard=True)
 @described(Call(takes(BUILDING_ID, FIRST_DAY, UNTIL_DAY, STEP, APPLIANCE_ID), {200: {JSON: ENERGY}}))
 def energy() -> Response:
-    """Energy and cost of mains and each appliance, by day, week or month."""
+    """Energy and cost of mains and each appliance, by hour, day, week or month."""
     config = parts().config
     where, tariff = zone(config.history.timezone), tariff_of(config)
     today = date_at(now_ms(), where)
     asked = wanted_energy(request.args.to_dict(flat=False), today)
-    bounds = cut(asked.dates.start, asked.dates.end, asked.step)
-    found = EnergyByPeriod([begins_ms(day, where) for day in bounds], tariff, where)
-    for quarters in _quarters(asked.dates.building, Dates(asked.dates.building, bounds[0], bounds[-1])):
+    days = cut(asked.dates.start, asked.dates.end, "day" if asked.step == HOUR else asked.step)
+    at_ms = bounds_ms(days[0], days[-1], asked.step, where)
+    found = EnergyByPeriod(at_ms, tariff, where)
+    for quarters in _quarters(asked.dates.building, Dates(asked.dates.building, days[0], days[-1])):
         found.add(quarters)
     shown = _shown(asked.dates.building, asked.appliance, set(found.sums))
     sums = {name: one for name, one in found.sums.items() if name in shown}
+    times = zoned_times(at_ms, where)
+    bounds = times if asked.step == HOUR else [day.isoformat() for day in days]
     periods = [
-        {"start": first.isoformat(), "end": end.isoformat(), **_period(sums, [n], tariff.is_set)}
+        {"start": first, "end": end, **_period(sums, [n], tariff.is_set)}
         for n, (first, end) in enumerate(pairwise(bounds))
     ]
+    moments = {"today": today.isoformat(), "start_time": times[0], "end_time": times[-1]}
     about = {"building_id": asked.dates.building, "timezone": config.history.timezone or None, "step": asked.step}
     total = _period(sums, range(len(periods)), tariff.is_set)
-    return json_reply({**about, "currency": tariff.currency, "periods": periods, "total": total})
+    return json_reply({**about, **moments, "currency": tariff.currency, "periods": periods, "total": total})
 
 
 @pages.get("/heatmap")

@@ -10,7 +10,7 @@ from edge.core.wanted import FORMATS, RESOLUTIONS, TABLES
 from edge.core.wanted import Wanted as Export
 from edge.errors import BadReading, NilmError
 from edge.local_time import zone
-from edge.periods import STEPS
+from edge.periods import HOUR, STEPS
 from gateway.problems import Problem, bad
 from gateway.times import parse_time
 
@@ -31,7 +31,8 @@ MAX_DAYS = 1100
 MAX_CYCLE_DAYS = 31
 PAUSE_S, MAX_PAUSE_S = 120, 3600
 """Of /analytics/cycles, which looks at each second."""
-_DEFAULT_DAYS = {"day": 7, "week": 56, "month": 365}
+MAX_DAYS_BY_HOUR = 31
+_DEFAULT_DAYS = {"hour": 1, "day": 7, "week": 56, "month": 365}
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 Query = Mapping[str, Sequence[str]]
@@ -107,7 +108,10 @@ def wanted_export(query: Query) -> tuple[Export, str]:
 def wanted_energy(query: Query, today: date) -> Energy:
     """What /analytics/energy is asked for."""
     step = _one_of(query, "step", STEPS)
-    return Energy(_dates(query, today, _DEFAULT_DAYS[step]), step, _optional(query, "appliance_id"))
+    dates = _dates(query, today, _DEFAULT_DAYS[step])
+    if step == HOUR and (dates.end - dates.start).days > MAX_DAYS_BY_HOUR:
+        raise bad("end", f"by hour, start to end is at most {MAX_DAYS_BY_HOUR} days.")
+    return Energy(dates, step, _optional(query, "appliance_id"))
 
 
 def wanted_heatmap(query: Query, today: date) -> tuple[Dates, str | None]:

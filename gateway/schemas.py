@@ -61,6 +61,7 @@ _PREDICTION_COLUMNS = {
 READINGS = {"anyOf": [obj(building_id=TEXT, points=listed(_READING_POINT)), _READING_COLUMNS]}
 PREDICTIONS = {"anyOf": [obj(building_id=TEXT, points=listed(_PREDICTION_POINT)), _PREDICTION_COLUMNS]}
 
+_BOUND: Schema = {"anyOf": [DATE, TIME], "description": "a date; by hour a time"}
 _SAID = obj(cost=maybe(NUMBER), seconds=WHOLE)
 _PERIOD = obj(
     mains=maybe(_SAID), appliances=by_name(obj(kwh=NUMBER, cost=maybe(NUMBER), on_s=WHOLE)), other=maybe(_SAID)
@@ -69,8 +70,11 @@ ENERGY = obj(
     building_id=TEXT,
     timezone=maybe(TEXT),
     step=TEXT,
+    today=DATE,
+    start_time=TIME,
+    end_time=TIME,
     currency=TEXT,
-    periods=listed({"allOf": [obj(start=DATE, end=DATE), _PERIOD]}),
+    periods=listed({"allOf": [obj(start=_BOUND, end=_BOUND), _PERIOD]}),
     total=_PERIOD,
 )
 _WEEK = {**listed({**listed(maybe(NUMBER)), "minItems": 24, "maxItems": 24}), "minItems": 7, "maxItems": 7}

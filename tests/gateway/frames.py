@@ -1,4 +1,4 @@
-"""Measures how smoothly the live chart of a day moves, in headless Chromium: python -m tests.gateway.frames URL [SLOWER]."""
+"""Measures how smoothly the live chart of a day moves, in Chromium: python -m tests.gateway.frames URL [SLOWER]."""
 
 import shutil
 import sys
@@ -20,7 +20,8 @@ WATCH = """(() => {
 MOVE = """([act, frames]) => new Promise((done) => {
   const box = document.querySelector('#chart')
   const { left, width } = box.getBoundingClientRect()
-  const wheel = (deltaX, deltaY) => box.dispatchEvent(new WheelEvent('wheel', { deltaX, deltaY, clientX: left + width * 0.6, cancelable: true }))
+  const wheel = (deltaX, deltaY) => box.dispatchEvent(
+    new WheelEvent('wheel', { deltaX, deltaY, clientX: left + width * 0.6, cancelable: true }))
   const acts = {
     'zoom in': () => wheel(0, -18), 'zoom out': () => wheel(0, 18),
     'pan back': () => wheel(-9, 0), 'pan on': () => wheel(9, 0), 'whole day': () => wheel(0, -0.01),
@@ -29,7 +30,9 @@ MOVE = """([act, frames]) => new Promise((done) => {
   drawn_ms.length = 0
   const next = (now) => {
     at.push(now)
-    if (at.length > frames) return done({ between: at.slice(1).map((t, i) => t - at[i]), drawn: drawn_ms.filter((ms) => ms > 0.2) })
+    if (at.length > frames) {
+      return done({ between: at.slice(1).map((t, i) => t - at[i]), drawn: drawn_ms.filter((ms) => ms > 0.2) })
+    }
     acts[act]()
     requestAnimationFrame(next)
   }

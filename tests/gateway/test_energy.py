@@ -112,6 +112,20 @@ def weeks_and_months_are_whole(client: FlaskClient) -> None:
     )  # fmt: skip
 
 
+def hours_of_the_day_the_clocks_change(client: FlaskClient) -> None:
+    said = get(client, "energy", start="2026-03-29", end="2026-03-30", step="hour")
+    wanted: dict[str, float] = defaultdict(float)
+    for at_s, _, oven_w, _ in seconds():
+        wall = datetime.fromtimestamp(at_s // 3600 * 3600, WHERE)
+        wanted[wall.isoformat()] += oven_w / 3.6e6 if wall.date().isoformat() == "2026-03-29" else 0
+    hours = [hour for hour in wanted if hour.startswith("2026-03-29")]
+    assert [period["start"] for period in said["periods"]] == hours
+    assert [period["end"] for period in said["periods"]] == [*hours[1:], "2026-03-30T00:00:00+02:00"]
+    assert (len(hours), said["start_time"], said["end_time"]) == (23, hours[0], "2026-03-30T00:00:00+02:00")
+    for period in said["periods"]:
+        assert period["appliances"]["Oven"]["kwh"] == pytest.approx(wanted[period["start"]], abs=1e-4)
+
+
 def heatmap_by_every_second(client: FlaskClient) -> None:
     watts: dict[tuple[int, int], list[float]] = defaultdict(list)
     for at_s, mains_w, _, _ in seconds():
@@ -154,6 +168,7 @@ def bounds_and_slips(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> No
         ({"end": "2026-03-27"}, 422, "end"),
         ({"start": "2020-01-01"}, 422, "end"),
         ({"step": "year"}, 422, "step"),
+        ({"step": "hour", "start": "2026-01-01"}, 422, "end"),
         ({"appliance_id": "Sauna"}, 404, "appliance_id"),
         ({"appliance_id": "' OR 1=1 --"}, 404, "appliance_id"),
     ):
@@ -181,6 +196,7 @@ def what_is_away(stored: Config, streams: Streams) -> None:
 def test_sums_are_those_of_every_second(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     days_with_costs(client)
     weeks_and_months_are_whole(client)
+    hours_of_the_day_the_clocks_change(client)
     heatmap_by_every_second(client)
     bounds_and_slips(client, monkeypatch)
 

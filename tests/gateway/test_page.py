@@ -1,13 +1,11 @@
 """The page in a real browser: headless Chromium."""
 
-import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, expect
 
 from edge.adapters.accounts import Accounts
@@ -15,7 +13,6 @@ from edge.adapters.passwords import hash_password
 from edge.adapters.streams import Streams
 from edge.core.grants import Caller, Role
 from edge.core.sample import Flags
-from gateway.assets import ASSETS
 from tests.gateway.conftest import Gateway
 from tests.gateway.house import CYCLES, fill, now_s, playing, second
 from tests.servers import Servers, wait_until
@@ -24,13 +21,16 @@ WAIT_MS = 10_000
 
 
 @contextmanager
-def opened(browser: Browser, gateway: Gateway, errors: list[str], **options: Any) -> Iterator[Page]:
-    """The page in a context of its own; what the console says goes to `errors`."""
+def opened(
+    browser: Browser, gateway: Gateway, errors: list[str], at: str = "", *, go: bool = True, **options: Any
+) -> Iterator[Page]:
+    """The page in a context of its own, at an address such as #/history; what the console says goes to `errors`."""
     context = browser.new_context(**options)
     page = context.new_page()
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(gateway.url)
+    if go:
+        page.goto(f"{gateway.url}/{at}")
     try:
         yield page
     finally:
@@ -228,12 +228,16 @@ def test_logs_in_and_out(browser: Browser, gateway: Gateway, streams: Streams) -
         assert page.context.cookies() == []
 
 
-def test_first_load_is_small(client: FlaskClient, streams: Streams) -> None:
-    files = sum(len(asset.zipped) for asset in ASSETS.values())
-    assert files <= 100_000
+def test_first_load_is_small_and_all_from_here(browser: Browser, gateway: Gateway, streams: Streams) -> None:
     fill(streams, "home", 3600)
-    hour = [client.get(f"/analytics/{kind}?building_id=home&last=3600&layout=columns") for kind in KINDS]
-    assert files + sum(len(gzip.compress(answer.data, 1)) for answer in hour) <= 200_000
-
-
-KINDS = ("readings", "predictions")
+    with playing(streams, "home"), opened(browser, gateway, [], go=False) as page:
+        network, asked, came = page.context.new_cdp_session(page), [], []
+        network.send("Network.enable")
+        network.on("Network.requestWillBeSent", lambda said: asked.append(said["request"]["url"]))
+        network.on("Network.loadingFinished", lambda said: came.append(said["encodedDataLength"]))
+        page.goto(gateway.url)
+        wait_live(page)
+        page.wait_for_timeout(300)
+        assert sum(came) <= 200_000
+        assert len(came) > 20
+        assert {url for url in asked if not url.startswith(f"{gateway.url}/")} == set()

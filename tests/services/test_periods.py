@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from edge.periods import begins_ms, cut, date_at, on_the_wall
+from edge.periods import begins_ms, bounds_ms, cut, date_at, on_the_wall
 
 ZONES = ("UTC", "Europe/Brussels", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "Africa/Cairo")
 
@@ -31,6 +31,17 @@ def test_periods_are_whole() -> None:
     assert cut(date(2026, 11, 21), date(2026, 11, 23), "day") == [date(2026, 11, d) for d in (21, 22, 23)]
     assert cut(date(2026, 11, 21), date(2026, 11, 24), "week") == [date(2026, 11, d) for d in (16, 23, 30)]
     assert cut(date(2026, 1, 31), date(2026, 3, 1), "month") == [date(2026, m, 1) for m in (1, 2, 3)]
+
+
+def test_hours_begin_at_midnight_and_end_with_the_day() -> None:
+    for name in ZONES:
+        where = ZoneInfo(name)
+        for month in range(1, 13):
+            start, end = date(2026, month, 1), date(2026, month, 28)
+            hours = bounds_ms(start, end, "hour", where)
+            assert (hours[0], hours[-1]) == (begins_ms(start, where), begins_ms(end, where))
+            assert set(np.diff(hours).tolist()) <= {3_600_000, 1_800_000}
+    assert len(bounds_ms(date(2026, 3, 29), date(2026, 3, 30), "hour", ZoneInfo("Europe/Brussels"))) == 24
 
 
 def test_clocks_change() -> None:
