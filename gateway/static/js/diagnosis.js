@@ -29,6 +29,7 @@ function one(id, severity, ...about) {
 function ofLive({ name, age_s }, system, building) {
   if (name === 'lost') return [one('lost', 'bad')]
   if (name === 'redis') return [one('redis', 'bad')]
+  if (name === 'partial') return [one('partial', 'warn')]
   if (name === 'stale') return [noSample(system, building, age_s)]
   if (name === 'waiting') return [noSample(system, building, null)].filter(({ id }) => id !== 'silent')
   if (name === 'unsplit') return [noSplit(system, age_s)]

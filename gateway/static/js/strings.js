@@ -28,7 +28,6 @@ export const strings = {
   unsplit: (s) => `No split for ${duration(s)}`,
   lost: 'Connection lost',
   partial: 'Some appliances',
-  partialBanner: 'Only single appliances of this home are granted to you: they are under Appliances and History.',
   login: 'Not logged in',
   logInTitle: 'Log in to see this home',
   logInName: 'Name',

@@ -10,6 +10,7 @@ export const texts = {
     'This page has lost its connection to nilm-edge. The numbers below stand still.',
     'It tries again by itself. If that lasts: is the box on, and in the network?',
   ],
+  partial: () => ['Only single appliances of this home are granted to you.', 'They are under Appliances and History.'],
   redis: () => [
     'Redis, which keeps the last hour, does not answer. The numbers below stand still until it is back.',
     `The broker keeps what the meter sends meanwhile. ${restart('redis-server')}`,
