@@ -141,6 +141,7 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--data-dir", type=Path, default=_RUN_DIR, metavar="DIR", help="where all data goes (default: var)"
     )
     run.add_argument("--port", type=_port, metavar="N", help="port of the web page (default: 8080, or a free one)")
+    run.add_argument("--safe", action="store_true", help="storage and the page alone, to look at what is there")
     run.set_defaults(do=_run)
 
 
@@ -236,7 +237,7 @@ def _load(options: argparse.Namespace) -> Config:
 def _run(options: argparse.Namespace) -> None:
     from edge.run import run  # noqa: PLC0415 - each command loads only what it needs
 
-    run(load_config(options.config), options.data_dir, options.port)
+    run(load_config(options.config), options.data_dir, options.port, safe=options.safe)
 
 
 def _serve(options: argparse.Namespace) -> None:

@@ -20,6 +20,7 @@ from edge.core.vitals import SERVICES
 from edge.data_version import migrate
 from edge.errors import NilmError, Unavailable
 from edge.private_servers import RESTORING
+from edge.safe_mode import ACTIVE, note_safe_mode
 from edge.settings import Config
 from edge.stack import Stack, private_config
 from edge.status import live_line, stored_up_to_ms
@@ -33,8 +34,11 @@ class CannotRun(NilmError):
     """Something about this machine or folder is in the way; the message says what to do."""
 
 
-def run(config: Config, data_dir: Path, port: int | None) -> None:
-    """Start everything, say where the page is, show one line a second, stop everything on Ctrl-C or SIGTERM."""
+def run(config: Config, data_dir: Path, port: int | None, *, safe: bool = False) -> None:
+    """Start everything, say where the page is, show one line a second, stop everything on Ctrl-C or SIGTERM.
+
+    `safe`: storage and the page alone.
+    """
     holder = _claim(data_dir)
     _start_logging(data_dir)
     stop = _stop_flag()
@@ -43,6 +47,10 @@ def run(config: Config, data_dir: Path, port: int | None) -> None:
         started_ms = now_ms()
         _say(f"Starting mosquitto, redis-server and influxd in {data_dir}")
         stack.start_servers()
+        note_safe_mode(data_dir, on=safe)
+        if safe:
+            _run_safe(stack, stop)
+            return
         for name in SERVICES:
             stack.start_service(name)
         if config.central.url:
@@ -61,6 +69,16 @@ def run(config: Config, data_dir: Path, port: int | None) -> None:
         stack.stop()
         _say(" - stopped.")
         holder.close()
+
+
+def _run_safe(stack: Stack, stop: Callable[[], bool]) -> None:
+    for name in ACTIVE:
+        stack.start_service(name)
+    _say(f"Safe mode: storage and the page alone, at http://127.0.0.1:{stack.config.gateway.port}/")
+    _say("Nothing is taken in meanwhile. Ctrl-C stops it; start it without --safe to go on.")
+    while not stop():
+        stack.supervise()
+        time.sleep(0.1)
 
 
 def _claim(data_dir: Path) -> IO[str]:

@@ -5,6 +5,7 @@ The broker keeps what meters send meanwhile.
 
 from pathlib import Path
 
+from edge.adapters.files import write_whole
 from edge.settings import Config
 
 ACTIVE = ("persist", "gateway")
@@ -15,6 +16,14 @@ RUNNING = Path("run/nilm-edge-safe/active")
 """Below /, while nilm-edge-safe.target is active."""
 FLAG = "safe-mode"
 """In the data folder of `nilm-edge run --safe`, as long as that is how it was last started."""
+
+
+def note_safe_mode(data_dir: Path, *, on: bool) -> None:
+    """Say in a data folder of `nilm-edge run` how it was started last; Unavailable where the disk refuses."""
+    if on:
+        write_whole(data_dir / FLAG, b"")
+    else:
+        (data_dir / FLAG).unlink(missing_ok=True)
 
 
 def why_safe(config: Config, root: Path = Path("/")) -> str:

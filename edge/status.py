@@ -12,6 +12,7 @@ from edge.core.sample import Flags
 from edge.core.vitals import heartbeat_age_s, is_up
 from edge.durability import DURABILITY
 from edge.errors import NilmError
+from edge.safe_mode import ACTIVE, why_safe
 from edge.settings import Config
 
 _SETTLING_S = 3
@@ -20,12 +21,14 @@ _SETTLING_S = 3
 
 def status(streams: Streams, influx: Influx, config: Config, now_ms: int, last_s: int) -> dict[str, Any]:
     """Everything a person or a monitor wants to know, as JSON; Unavailable without Redis."""
+    safe = why_safe(config)
     return {
         "at": _iso(now_ms),
+        "safe_mode": safe,
         "services": {
             name: _service(said, now_ms)
             for name, said in streams.services().items()
-            if name != "sync" or config.central.url
+            if (name != "sync" or config.central.url) and (not safe or name in ACTIVE)
         },
         "buildings": {
             name: building_state(streams, name, now_ms)
@@ -63,7 +66,7 @@ def stored_up_to_ms(influx: Influx, config: Config, building: str) -> int:
 
 def as_text(found: dict[str, Any]) -> str:
     """What `status` found, for a person."""
-    lines = []
+    lines = [f"SAFE MODE: {found['safe_mode']}; storage and the page alone"] if found["safe_mode"] else []
     for name, said in found["services"].items():
         lines.append(f"{name:<10} {'alive' if said['alive'] else 'SILENT':<7} {said.get('status', '')}")
     for name, building in found["buildings"].items():

@@ -34,7 +34,17 @@ from tests.services.appliance import COMMAND, Appliance, nilm_edge
 from tests.services.history import fill, in_influx, in_parquet
 
 SQL = "SELECT building, date, count(*) AS rows, sum(energy_kwh) AS kwh FROM appliance_1m GROUP BY ALL ORDER BY ALL"
-NO_STATE = {"config.toml", "restored-config.toml", "lock", "log", "mosquitto", "redis", "influxdb", "models"}
+NO_STATE = {
+    "config.toml",
+    "restored-config.toml",
+    "lock",
+    "log",
+    "safe-mode",
+    "mosquitto",
+    "redis",
+    "influxdb",
+    "models",
+}
 NO_STATE |= {"accounts.db", "snapshots", "snapshot.duckdb", "secrets"}
 
 

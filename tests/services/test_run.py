@@ -160,3 +160,24 @@ def test_each_of_our_processes_killed_in_turn_costs_no_second(tmp_path: Path) ->
             assert len(seconds) > WINDOW_S
         counters = appliance.streams.counters("home")
         assert counters["dropped"] == counters.get("malformed", 0) == 0
+
+
+def test_safe_mode_is_storage_and_the_page_alone(tmp_path: Path) -> None:
+    config = ("--config", str(tmp_path / "config.toml"))
+    with Appliance(tmp_path, "--safe") as appliance:
+        wait_until(lambda: appliance.process.poll() is not None or any("Safe mode" in line for line in appliance.lines))
+        wait_until(lambda: {"persist", "gateway"} <= appliance.streams.services().keys())
+        running = psutil.Process(appliance.process.pid).children(recursive=True)
+        assert len(running) == 5  # mosquitto, Redis, InfluxDB, nilm-persist, nilm-gateway
+        assert appliance.get("/live")["live"]
+        told = nilm_edge("status", *config)
+        assert (told.returncode, told.stdout.startswith("SAFE MODE: nilm-edge run was started with --safe")) == (
+            0,
+            True,
+        )
+        doctor = nilm_edge("doctor", *config).stdout
+        assert "WARNING  safe mode: nilm-edge run was started with --safe" in doctor
+        assert "nilm-ingest" not in doctor
+    with Appliance(tmp_path) as appliance:
+        appliance.wait_live()
+        assert appliance.status()["safe_mode"] == ""
