@@ -172,13 +172,13 @@ class _Served:
         values = np.zeros((part.stop - part.start, len(self.columns)), COLUMN)
         first = int(np.searchsorted(at_ms, at_ms[part.start] - self.spec.history_s * 1000, side="right")) - 1
         first = max(first, 0)  # the sample whose value is held where history begins
-        starts = [s for s in self._starts(at_ms[: part.stop]) if s > first]
-        runs = [first, *starts, part.stop]
+        anew = self._starts(at_ms[: part.stop])
+        runs = [first, *anew[anew > first].tolist(), part.stop]
         for begin, end in pairwise(runs):
             if end <= part.start:
                 continue
-            head = max(begin, part.start)
-            if begin in (0, *starts) and head == begin:
+            head, began = max(begin, part.start), anew[np.searchsorted(anew, begin, side="right") - 1]
+            if head == began:
                 self._scored = State.fresh(1, len(self.columns))
             held, real = _hold(at_ms[begin:end], mains_w[begin:end].astype(np.float32))
             wanted = real[head - begin :]
@@ -187,7 +187,6 @@ class _Served:
             on, self._scored = sweep(self._rule, self._scored, p_on, at_ms[head:end])
             run = values[head - part.start : end - part.start]
             run[:] = self._decoder.values(y, p_on, on)
-            began = self._starts(at_ms[: begin + 1])[-1]
             run["warmup"] = ((at_ms[head:end] - at_ms[began]) // 1000 + 1 < self.spec.history_s)[:, None]
         return values
 
