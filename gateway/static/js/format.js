@@ -25,3 +25,6 @@ const dayAndTime = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'sh
 export const moment = (at_ms) => (new Date(at_ms).toDateString() === new Date().toDateString() ? minuteOfDay(at_ms) : dayAndTime.format(at_ms))
 export const logTime = (at_ms) => `${new Date(at_ms).toDateString() === new Date().toDateString() ? '' : `${day.format(at_ms)} `}${timeOfDay(at_ms)}`
 export const dayOf = (date) => day.format(new Date(`${date}T12:00:00`))
+
+export const kilowattHours = (kwh) => `${kwh.toFixed(kwh < 9.995 ? 2 : kwh < 99.95 ? 1 : 0)} kWh`
+export const money = (amount, currency) => new Intl.NumberFormat('en', { style: 'currency', currency, currencyDisplay: 'narrowSymbol' }).format(amount)
