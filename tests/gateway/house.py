@@ -84,6 +84,7 @@ def playing(streams: Streams, building: str, **said: Any) -> Iterator[None]:
                 streams.add_ticks([tick])
                 beat(streams, **said)
 
+    beat(streams, **said)
     thread = threading.Thread(target=play, daemon=True)
     thread.start()
     try:

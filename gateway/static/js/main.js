@@ -133,4 +133,5 @@ function showBanner(found) {
   setText(text, worst.text)
   setText(todo, worst.todo)
   setText(more, others.length ? strings.andMore(others.length) : '')
+  more.hidden = others.length === 0
 }
