@@ -19,6 +19,7 @@ from edge import (
     cli_history,
     cli_mend,
     cli_meters,
+    cli_provision,
     cli_ready,
     cli_setup,
     cli_sync,
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_mend.add(commands)
     cli_meters.add(commands, _command, _load)
     cli_setup.add(commands, _command)
+    cli_provision.add(commands)
     cli_sync.add(commands, _command, _load)
     cli_announce.add(commands, _command, _load)
     cli_upgrade.add(commands, _command, _load)

@@ -47,6 +47,11 @@ def parse_config(text: str, where: str) -> Config:
         raise ConfigError(f"{where} is not valid TOML: {error}") from error
 
 
+def config_with(config: Config, data: Mapping[str, Any], where: str) -> Config:
+    """`config` with what `data`, the content of a file, says; ConfigError names `where` and the key."""
+    return _from_toml(config, data, where)
+
+
 def without_settings(environ: Mapping[str, str]) -> dict[str, str]:
     """`environ` without the variables that set something, for a process whose settings stand in its file."""
     return {key: value for key, value in environ.items() if not key.startswith(PREFIX) and key not in KNOWN_NAMES}

@@ -5,12 +5,13 @@ Lines are changed, the result is parsed, and it must say exactly what is meant: 
 
 import os
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from edge.adapters.files import write_whole
-from edge.config import parse_config
+from edge.config import checked, config_with, parse_config
 from edge.config_text import toml_value
 from edge.errors import ConfigError, NilmError
 from edge.settings import Config, Meter, settings_of
@@ -88,6 +89,55 @@ def _comment(line: str) -> str:
     """What follows a value after `#`; none where that stands inside of quotes."""
     match = re.fullmatch(r"[^\"'#]*(?:\"[^\"\\]*\"|'[^']*'|[^\"'#]*)\s*(#.*)", line)
     return f"  {match[1]}" if match else ""
+
+
+def with_settings(text: str, where: str, settings: Mapping[str, Any]) -> str:
+    """`text` with these settings, which have the shape of a file's content; ConfigError where that cannot be."""
+    meters = [checked(Meter(), entry, f"{where}: meters") for entry in settings.get("meters", [])]
+    plain = {name: value for name, value in settings.items() if name != "meters"}
+    wanted = config_with(parse_config(text, where), plain, where)
+    lines = text.splitlines()
+    for table, key, value in _flat(plain, ""):
+        lines = _with_value(lines, table, key, toml_value(value))
+    changed = "\n".join(lines) + "\n"
+    try:
+        good = parse_config(changed, where) == wanted
+    except ConfigError:
+        good = False
+    if not good:
+        raise ConfigError(f"{where} cannot be changed safely as it is written; change it by hand")
+    for number, meter in enumerate(meters):
+        there = sum(bool(_HEAD.fullmatch(line)) for line in changed.splitlines())
+        changed = with_meter(changed, where, meter, number if number < there else None)
+    if meters and parse_config(changed, where).meters != tuple(meters):
+        raise ConfigError(f"{where} has more meters than {len(meters)}; remove those that are too many")
+    return changed
+
+
+def _flat(settings: Mapping[str, Any], table: str) -> Iterator[tuple[str, str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{table}.{name}" if table else name)
+        else:
+            yield table, name, value
+
+
+def _with_value(lines: list[str], table: str, key: str, value: str) -> list[str]:
+    """The lines with a table's key set: where it stands, where it stands as a comment, or below the table's head."""
+    heads = [n for n, line in enumerate(lines) if _ANY_HEAD.match(line)]
+    if table:
+        start = next((n for n in heads if re.fullmatch(rf"\s*\[{re.escape(table)}\]\s*(#.*)?", lines[n])), None)
+        if start is None:
+            return [*lines, "", f"[{table}]", f"{key} = {value}"]
+    else:
+        start = -1
+    end = next((n for n in heads if n > start), len(lines))
+    for mark in (rf"\s*{key}\s*=", rf"#{key} ="):
+        for n in range(start + 1, end):
+            if re.match(mark, lines[n]):
+                kept = "" if mark.startswith("#") else _comment(lines[n])
+                return [*lines[:n], f"{key} = {value}{kept}", *lines[n + 1 :]]
+    return [*lines[: start + 1], f"{key} = {value}", *lines[start + 1 :]]
 
 
 def write_keeping_rights(file: Path, text: str) -> None:

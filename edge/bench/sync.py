@@ -3,9 +3,12 @@
 import shutil
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 
@@ -64,11 +67,14 @@ def _measure(stack: Stack, server: Child, hours: int, duration_s: int) -> dict[s
     with_it, _ = pipeline.measure(stack, home, duration_s)
     said = _wait(Streams.connect(config.redis.url), hours)
     took_s = (stack.data_dir / "sync" / "state.json").stat().st_mtime - began_s  # written with each hour
+    stored = sum(file.stat().st_blocks * 512 for file in (stack.data_dir / "central").rglob("*") if file.is_file())
     own_s = machine.cpu_s(next(child.pid for child in stack.services if child.name == "sync"))
     return {
         "appliances": appliances,
         "points": said["sent_points"],
         "bytes": said["sent_bytes"],
+        "bytes_stored": stored,
+        "series": _series(config.central.url),
         "took_s": round(took_s, 1),
         "points_s": round(said["sent_points"] / took_s),
         "week_min": round(took_s * _WEEK_H / hours / 60, 1),
@@ -79,6 +85,23 @@ def _measure(stack: Stack, server: Child, hours: int, duration_s: int) -> dict[s
         "without": without,
         "with": with_it,
     }
+
+
+def _series(url: str) -> int:
+    """How many series the central server has: of InfluxDB one an appliance, of VictoriaMetrics one a field of each."""
+    for path, query in (
+        ("/api/v1/series/count", None),
+        ("/query", {"db": "nilm", "q": "SELECT last(power_w) FROM mains, appliance GROUP BY *"}),
+    ):
+        try:
+            with urllib.request.urlopen(
+                f"{url}{path}", urlencode(query).encode() if query else None, timeout=10
+            ) as answer:  # noqa: S310
+                said = orjson.loads(answer.read())
+        except urllib.error.HTTPError:
+            continue  # it is the other one
+        return int(said["data"][0]) if query is None else len(said["results"][0].get("series", []))
+    return 0
 
 
 def _wait(streams: Streams, hours: int) -> dict[str, Any]:
@@ -108,7 +131,8 @@ def _print(figures: dict[str, Any]) -> None:
     print(f"{figures['machine']}: {figures['processor']}, {figures['cores']} cores")
     print(
         f"{figures['hours']} hours of {figures['appliances']} appliances and the rest into {figures['central']}: "
-        f"{figures['points']:,} points, {figures['bytes'] / 1e6:.1f} MB in {figures['took_s']} s"
+        f"{figures['points']:,} points, {figures['bytes'] / 1e6:.1f} MB in {figures['took_s']} s, "
+        f"{figures['bytes_stored'] / 1e6:.1f} MB on its disk now, {figures['series']} series"
     )
     print(f"{figures['points_s']:,} points/s; 7 days at that rate: {figures['week_min']} min")
     print(

@@ -28,6 +28,7 @@ need_appliance_programs() {
     need debootstrap debootstrap
     need systemd-nspawn systemd-container
     need nsenter util-linux
+    need qemu-aarch64-static qemu-user-static
 }
 
 need_powercut_programs() {

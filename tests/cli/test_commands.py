@@ -20,6 +20,7 @@ COMMANDS += [
     "rollback",
     "migrate",
     "diagnostics",
+    "provision",
     "sync",
     "announce",
     "mend influxdb",
