@@ -94,9 +94,8 @@ def _series(url: str) -> int:
         ("/query", {"db": "nilm", "q": "SELECT last(power_w) FROM mains, appliance GROUP BY *"}),
     ):
         try:
-            with urllib.request.urlopen(
-                f"{url}{path}", urlencode(query).encode() if query else None, timeout=10
-            ) as answer:  # noqa: S310
+            body = urlencode(query).encode() if query else None
+            with urllib.request.urlopen(f"{url}{path}", body, timeout=10) as answer:  # noqa: S310 - http alone
                 said = orjson.loads(answer.read())
         except urllib.error.HTTPError:
             continue  # it is the other one
