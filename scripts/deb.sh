@@ -4,11 +4,22 @@
 #
 #   scripts/deb.sh                      (make deb)
 #   VERSION=0.2.0 scripts/deb.sh        under another version number, to try an upgrade
+#   scripts/deb.sh --source             only say what it would be made of, as one hash
 #
 # Exit code 2: something must be installed or changed by the user, and the message says what.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 umask 022
+
+made_of() {
+    find edge gateway models systemd scripts/deb scripts/deb.sh docs requirements*.lock pyproject.toml simulation_data.parquet \
+        CHANGELOG.md LICENSE README.md -type f -not -name '*.pyc' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum |
+        cut -d ' ' -f 1
+}
+if [ "${1:-}" = --source ]; then
+    made_of
+    exit 0
+fi
 PYTHON=/usr/bin/python3 scripts/setup.sh deb
 
 python=/usr/bin/python3
@@ -56,13 +67,17 @@ pip install --no-deps --no-build-isolation --no-compile --target "$site" "$work/
 cp -R models simulation_data.parquet "$site/"
 
 # What nothing here uses: programs of the packages, their tests, what one compiles against, Arrow's ways to other
-# machines and its libraries' second names, and onnxruntime for programs in C. The tests run against what is left.
+# machines and its libraries' second names, and onnxruntime for programs in C.
 rm -rf "$site/bin" "$site"/nilm_edge-*/direct_url.json "$site"/numpy/_core/{include,lib} \
     "$site"/pyarrow/{include,tests,_flight*,_s3fs*,_gcsfs*,_azurefs*,_pyarrow_cpp_tests*} \
-    "$site"/pyarrow/{libarrow_flight*,libarrow_python_flight*,libarrow_s3*,lib*.so,lib*.so.*.*.*} \
+    "$site"/pyarrow/{libarrow_flight*,libarrow_python_flight*,libarrow_s3*,libarrow*.so,libarrow*.so.*.*.*} \
     "$site"/onnxruntime/capi/libonnxruntime.so*
 find "$site" -type d \( -name tests -o -name test \) -path '*/numpy/*' -prune -exec rm -rf {} +
 find "$site" -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h' -o -name '*.a' \) -delete
+if ! said=$("$root$home/bin/python3" -I -B -m edge doctor --self-test); then
+    say "deb: what is left does not work:" "$said" >&2
+    exit 1
+fi
 $python -m compileall -q -j 0 -s "$root" -p / "$site"
 cat >"$root$home/bin/nilm-edge" <<END
 #!$home/bin/python3 -I
@@ -92,6 +107,7 @@ cp CHANGELOG.md LICENSE docs/*.md docs/config.toml "$root/usr/share/doc/nilm-edg
 sed 's/^\([a-z0-9_]* = \)/#\1/' docs/config.toml >"$share/config.toml"
 "$work/tools/bin/python" -c 'import sys, tomllib; tomllib.load(open(sys.argv[1], "rb"))' "$share/config.toml"
 
+made_of >"$share/source"
 for script in preinst postinst prerm postrm; do
     sed "s|@VERSION@|$version|g" "scripts/deb/$script" >"$root/DEBIAN/$script"
     chmod 755 "$root/DEBIAN/$script"

@@ -64,7 +64,7 @@ class Journal(logging.Handler):
                 PRIORITY=str(self._priority_of(record.levelno)),
                 SYSLOG_IDENTIFIER="nilm-edge",
                 CODE_FILE=record.pathname,
-                CODE_LINE=str(record.lineno),
+                CODE_LINE=record.lineno,
                 CODE_FUNC=record.funcName,
                 **{name: value for name, value in self._fields(record).items() if value},
             )

@@ -10,45 +10,48 @@ from edge.errors import Unavailable
 from edge.log import Fields, TextLines
 
 
-class Caught(Journal):
-    """A journal that keeps what it would send."""
-
-    def __init__(self, building: str) -> None:
-        super().__init__(Fields(building))
-        self.setFormatter(TextLines("%(message)s"))
-        self.sent: list[dict[str, Any]] = []
-        self._send = lambda message, **fields: self.sent.append({"MESSAGE": message, **fields})
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """What reaches the journal's own library."""
+    lines: list[dict[str, str]] = []
+    monkeypatch.setattr("systemd.journal.sendv", lambda *fields: lines.append(dict(map(_split, fields))))
+    return lines
 
 
-def said(building: str, message: str, **more: Any) -> dict[str, Any]:
-    journal = Caught(building)
+def _split(field: str | bytes) -> tuple[str, str]:
+    text = field.decode() if isinstance(field, bytes) else field
+    name, _, value = text.partition("=") if "=" in text.split("\n", 1)[0] else text.partition("\n")
+    return name, value
+
+
+def say(building: str, message: str, **more: Any) -> None:
+    journal = Journal(Fields(building))
+    journal.setFormatter(TextLines("%(message)s"))
     log = logging.Logger("nilm.persist")
     log.addHandler(journal)
     log.warning(message, **more)
-    (sent,) = journal.sent
-    return sent
 
 
-def test_a_line_says_of_what_service_and_building_it_is() -> None:
-    sent = said("home", "all is well")
-    assert {name: value for name, value in sent.items() if not name.startswith("CODE_")} == {
+def test_a_line_says_of_what_service_and_building_it_is(sent: list[dict[str, str]]) -> None:
+    say("home", "all is well")
+    assert {name: value for name, value in sent[0].items() if not name.startswith("CODE_")} == {
         "MESSAGE": "all is well",
         "PRIORITY": "4",
         "SYSLOG_IDENTIFIER": "nilm-edge",
         "NILM_SERVICE": "persist",
         "NILM_BUILDING": "home",
     }
-    assert said("home", "gone", extra={"building": "barn", "code": "away"}).items() >= {
-        ("NILM_BUILDING", "barn"),
-        ("NILM_CODE", "away"),
-    }
-    assert "NILM_BUILDING" not in said("", "of several")
+    assert sent[0]["CODE_FILE"] == __file__
+    say("home", "gone", extra={"building": "barn", "code": "away"})
+    assert (sent[1]["NILM_BUILDING"], sent[1]["NILM_CODE"]) == ("barn", "away")
+    say("", "of several")
+    assert "NILM_BUILDING" not in sent[2]
 
 
-def test_an_error_is_its_own_code() -> None:
-    sent = said("home", "it failed", exc_info=Unavailable("away"))
-    assert sent["NILM_CODE"] == "Unavailable"
-    assert "edge.errors.Unavailable: away" in sent["MESSAGE"]
+def test_an_error_is_its_own_code(sent: list[dict[str, str]]) -> None:
+    say("home", "it failed", exc_info=Unavailable("away"))
+    assert sent[0]["NILM_CODE"] == "Unavailable"
+    assert "edge.errors.Unavailable: away" in sent[0]["MESSAGE"]
 
 
 def test_without_systemd_there_is_no_journal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,65 @@
+"""Our package for a suite: made in a bare machine of it, as `make deb` does, and made into other versions."""
+
+import re
+import shutil
+from functools import cache
+from pathlib import Path
+
+from tests.appliance.machine import REPOSITORY, Machine, base_tree, checked
+
+_CODENAME = "VERSION_CODENAME="
+
+
+@cache
+def made_for(suite: str) -> Path:
+    """The package of this checkout: made here where this host is of that suite, else in a machine of its own."""
+    if f"{_CODENAME}{suite}\n" in Path("/etc/os-release").read_text():
+        0 if __import__("os").environ.get("NODEB") else checked(str(REPOSITORY / "scripts/deb.sh"))
+        return _newest(REPOSITORY / "dist")
+    tree = REPOSITORY / "build" / "appliance" / f"{suite}-builder"
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    checked("cp", "--archive", "--reflink=auto", str(base_tree(suite)), str(tree))
+    for name in checked("git", "-C", str(REPOSITORY), "ls-files").splitlines():
+        if (REPOSITORY / name).exists() and not name.startswith("tests/"):
+            (tree / "srv/nilm" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, tree / "srv/nilm" / name)
+    with Machine(tree) as machine:
+        done = machine.run("cd /srv/nilm && make deb")
+        assert done.returncode == 0, done.stdout
+    (REPOSITORY / "dist").mkdir(exist_ok=True)
+    package = Path(shutil.copy(_newest(tree / "srv/nilm/dist"), REPOSITORY / "dist"))
+    shutil.rmtree(tree)
+    return package
+
+
+def as_version(package: Path, version: str, folder: Path, *, broken: str = "") -> Path:
+    """The same package under another version; `broken`: a module of edge/ that fails as soon as it is loaded."""
+    work = folder / version
+    checked("dpkg-deb", "--raw-extract", str(package), str(work))
+    control = (work / "DEBIAN/control").read_text()
+    old = re.search(r"^Version: ([^+]+)\+", control, re.MULTILINE)
+    assert old
+    (work / "opt/nilm-edge" / old[1]).rename(work / "opt/nilm-edge" / version)
+    (work / "DEBIAN/md5sums").unlink()
+    (site,) = (work / "opt/nilm-edge" / version / "lib").glob("python*/site-packages")
+    programs = [work / "opt/nilm-edge" / version / "bin/nilm-edge", site / "edge/__init__.py"]
+    for file in [
+        *programs,
+        *(work / "DEBIAN" / name for name in ("control", "preinst", "postinst", "prerm", "postrm")),
+    ]:
+        file.write_text(file.read_text().replace(old[1], version))
+    for compiled in (site / "edge/__pycache__").glob("__init__.*"):
+        compiled.unlink()
+    if broken:
+        (site / f"edge/{broken}.py").write_text('raise RuntimeError("this version is broken")\n')
+        for compiled in (site / "edge/__pycache__").glob(f"{broken}.*"):
+            compiled.unlink()
+    made = folder / package.name.replace(old[1], version, 1)
+    checked("dpkg-deb", "--root-owner-group", "-Zzstd", "-z1", "--build", str(work), str(made))
+    shutil.rmtree(work)
+    return made
+
+
+def _newest(folder: Path) -> Path:
+    return max(folder.glob("nilm-edge_*.deb"), key=lambda file: file.stat().st_mtime)

@@ -1,0 +1,265 @@
+"""The package on a booted Debian: installed as a user does, ill-treated, upgraded, removed; every sample counted."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.appliance.booted import Booted, bootable_tree
+from tests.appliance.figures import figures
+from tests.appliance.machine import REPOSITORY, checked
+from tests.appliance.outside_meter import TOPIC
+from tests.appliance.packages import as_version, made_for
+
+pytestmark = pytest.mark.appliance
+
+LIVE = ["nilm-ingest", "nilm-infer", "nilm-persist", "nilm-gateway"]
+SERVERS = ["mosquitto", "redis-server", "influxdb"]
+MOST_EXPOSURE = 1.5
+METER = {"family": "generic", "topic": TOPIC, "power": "power_w", "time": "at_ms"}
+READY = "nilm-edge ready --receiving --within 60"
+Record = Callable[[str, float], None]
+
+
+@pytest.fixture
+def folder(suite: str) -> Iterator[Path]:
+    """On the disk of this checkout: the machine's tree is large."""
+    folder = REPOSITORY / "build" / "appliance" / f"{suite}-installed"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def machine(suite: str, folder: Path) -> Iterator[Booted]:
+    checked("cp", "--archive", "--reflink=auto", str(bootable_tree(suite)), str(folder / "tree"))
+    with Booted(folder / "tree") as machine:
+        yield machine
+
+
+class OutsideMeter:
+    """Measures from now on; at its end says what became of its readings."""
+
+    def __init__(self, machine: Booted) -> None:
+        self._process = subprocess.Popen(
+            [*machine.beside, sys.executable, "-m", "tests.appliance.outside_meter"],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def count(self) -> dict[str, object]:
+        said, _ = self._process.communicate("\n", timeout=120)
+        found: dict[str, object] = json.loads(said)
+        return found
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture
+def meter(machine: Booted) -> Iterator[Callable[[], OutsideMeter]]:
+    started: list[OutsideMeter] = []
+
+    def start() -> OutsideMeter:
+        started.append(OutsideMeter(machine))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
+def install(machine: Booted, package: Path) -> str:
+    """As a user does; what apt and the package said."""
+    shutil.copy(package, machine.tree / "root")
+    return machine.check(
+        f"cd /root && DEBIAN_FRONTEND=noninteractive apt-get install -y --allow-downgrades ./{package.name}"
+    )
+
+
+def write_meter_down(machine: Booted) -> None:
+    """As with an editor: the lines stand there as comments."""
+    file = machine.tree / "etc/nilm-edge/config.toml"
+    head, meters = file.read_text().split("[[meters]]")
+    for key, value in METER.items():
+        meters, changed = re.subn(rf"^#{key} = .*$", f'{key} = "{value}"', meters, count=1, flags=re.MULTILINE)
+        assert changed == 1, key
+    file.write_text(f"{head}[[meters]]{meters}")
+
+
+def check_units(machine: Booted) -> None:
+    """Each is active, has notified systemd, and is as little exposed as its file promises."""
+    for name in LIVE:
+        said = machine.properties(name, "ActiveState", "SubState", "StatusText", "Result")
+        assert (said["ActiveState"], said["SubState"], said["Result"]) == ("active", "running", "success"), (name, said)
+        assert said["StatusText"], name
+    for name in ("nilm-snapshot.timer", "nilm-backfill.timer", "nilm-backfill.path", "nilm-gateway.socket"):
+        assert machine.properties(name, "ActiveState")["ActiveState"] == "active", name
+    exposed = json.loads(machine.check("systemd-analyze security --no-pager --json=short"))
+    ours = {unit["unit"]: float(unit["exposure"]) for unit in exposed if unit["unit"].startswith("nilm-")}
+    assert {f"{name}.service" for name in LIVE} <= ours.keys()
+    assert max(ours.values()) <= MOST_EXPOSURE, ours
+    assert machine.check("systemctl --failed --no-legend --plain") == ""
+
+
+def check_page(machine: Booted) -> None:
+    ask = "import sys, urllib.request as u; sys.stdout.buffer.write(u.urlopen(sys.argv[1], timeout=5).read())"
+    for path, part in (("/", "<html"), ("/ready", '"ready":true')):
+        url = f"http://127.0.0.1:8080{path}"
+        done = subprocess.run(
+            [*machine.beside, sys.executable, "-c", ask, url], capture_output=True, text=True, check=False
+        )
+        assert part in done.stdout, done.stderr
+
+
+def test_a_package_installs_and_goes(machine: Booted, suite: str) -> None:
+    """The short form: installed, one recorded home stored at 1 Hz, purged without a trace."""
+    said = install(machine, made_for(suite))
+    assert "hears no meter yet" in said
+    assert "http://127.0.0.1:8080/" in said
+    assert "nilm-edge user add" in said
+    machine.check("systemctl enable --now nilm-simulator && sleep 12")
+    machine.check(READY)
+    check_units(machine)
+    check_page(machine)
+    found = json.loads(machine.check("nilm-edge status --json --last 8"))["buildings"]["home"]["check"]
+    assert found["complete"], found
+    assert found["samples"] == 8
+    assert "NILM_SERVICE=ingest" in machine.check("journalctl NILM_BUILDING=home -o export")
+    machine.check("DEBIAN_FRONTEND=noninteractive apt-get purge -y nilm-edge")
+    check_nothing_is_left(machine)
+
+
+def test_nothing_is_lost_through_it_all(
+    machine: Booted, suite: str, folder: Path, meter: Callable[[], OutsideMeter], record: Record
+) -> None:
+    package = made_for(suite)
+    before_mb = float(machine.check("du -smx --exclude=/root --exclude=/var/cache / | cut -f1"))
+    began_s = time.monotonic()
+    install(machine, package)
+    record("apt install of the package with its servers, s", time.monotonic() - began_s)
+    record("package, MB", package.stat().st_size / 1e6)
+    after_mb = float(machine.check("du -smx --exclude=/root --exclude=/var/cache / | cut -f1"))
+    record("on the disk, with python3 and the servers, MB", after_mb - before_mb)
+    running = meter()
+    write_meter_down(machine)
+    assert "a meter is heard" in machine.check("nilm-edge-apply")
+    check_units(machine)
+    check_page(machine)
+    record_figures(machine, record)
+
+    kill_each(machine)
+    stop_each_until_its_watchdog_ends_it(machine)
+    machine.check(f"systemctl restart {' '.join(SERVERS)}")
+    machine.check(READY)
+    the_page_is_never_refused(machine)
+    safe_mode(machine)
+    machine.reboot()
+    machine.check(READY)
+    check_units(machine)
+
+    config = (machine.tree / "etc/nilm-edge/config.toml").read_bytes()
+    again_and_again(machine, package)
+    upgrade_and_fail_to(machine, package, folder)
+    assert (machine.tree / "etc/nilm-edge/config.toml").read_bytes() == config
+
+    found = running.count()
+    record("seconds measured through it all", float(str(found["sent"])))
+    assert found == {
+        **{"sent": found["sent"], "acknowledged": found["sent"], "unacknowledged": 0},
+        **{"missing": [], "doubled": 0, "altered": 0, "invented": 0, "unpredicted": []},
+    }
+    machine.check("DEBIAN_FRONTEND=noninteractive apt-get remove -y nilm-edge")
+    check_what_is_left_is_the_data(machine)
+    machine.check("DEBIAN_FRONTEND=noninteractive apt-get purge -y nilm-edge")
+    check_nothing_is_left(machine)
+
+
+def record_figures(machine: Booted, record: Record) -> None:
+    for name, figure in figures(machine, LIVE, SERVERS).items():
+        record(name, figure)
+
+
+def kill_each(machine: Booted) -> None:
+    for name in LIVE:
+        before = machine.properties(name, "MainPID")["MainPID"]
+        machine.check(f"systemctl kill --signal=KILL {name}")
+        machine.wait_for(f"[ $(systemctl show {name} -P MainPID) != {before} ] && systemctl -q is-active {name}", 20)
+    machine.check(READY)
+
+
+def stop_each_until_its_watchdog_ends_it(machine: Booted) -> None:
+    restarts = {name: int(machine.properties(name, "NRestarts")["NRestarts"]) for name in LIVE}
+    for name in LIVE:
+        machine.check(f"systemctl kill --signal=STOP {name}")
+    for name in LIVE:
+        machine.wait_for(f"[ $(systemctl show {name} -P NRestarts) -gt {restarts[name]} ]", 100)
+        machine.wait_for(f"systemctl -q is-active {name}", 20)
+    machine.check(READY)
+
+
+def the_page_is_never_refused(machine: Booted) -> None:
+    """systemd holds the port while the page restarts: whoever comes waits for a moment."""
+    machine.check("systemctl restart --no-block nilm-gateway")
+    for _ in range(10):
+        check_page(machine)
+
+
+def safe_mode(machine: Booted) -> None:
+    machine.check("systemctl start nilm-edge-safe.target")
+    running = machine.check("systemctl list-units --plain --no-legend --state=running 'nilm-*.service'")
+    assert {line.split()[0] for line in running.splitlines()} == {"nilm-persist.service", "nilm-gateway.service"}
+    machine.check("systemctl start nilm-edge.target")
+    machine.wait_for("! systemctl -q is-active nilm-edge-safe.target", 10)
+    machine.check(READY)
+
+
+def again_and_again(machine: Booted, package: Path) -> None:
+    """Installing what is installed changes nothing."""
+    before = {name: machine.properties(name, "MainPID") for name in SERVERS}
+    machine.check(f"cd /root && apt-get install -y --reinstall ./{package.name}")
+    assert {name: machine.properties(name, "MainPID") for name in SERVERS} == before
+    machine.check(READY)
+
+
+def upgrade_and_fail_to(machine: Booted, package: Path, folder: Path) -> None:
+    """The next version takes over; one that cannot hear the meter does not."""
+    (old,) = re.findall(r"_([^+]+)\+", package.name)
+    install(machine, as_version(package, "99.1", folder))
+    assert machine.check("nilm-edge --version").strip() == "nilm-edge 99.1"
+    assert machine.check("readlink /opt/nilm-edge/previous").strip() == old
+    machine.check(READY)
+    assert "going back to 99.1" in install(machine, as_version(package, "99.2", folder, broken="ingest"))
+    assert machine.check("nilm-edge --version").strip() == "nilm-edge 99.1"
+    machine.check(READY)
+    check_units(machine)
+
+
+def check_what_is_left_is_the_data(machine: Booted) -> None:
+    assert machine.run("systemctl list-units --plain --no-legend --all 'nilm-*'").stdout == ""
+    assert (machine.tree / "etc/nilm-edge/config.toml").exists()
+    assert (machine.tree / "var/lib/nilm-edge").is_dir()
+    assert not (machine.tree / "opt/nilm-edge").exists()
+    assert machine.check("redis-cli exists nilm:home:window").strip() == "1"
+
+
+def check_nothing_is_left(machine: Booted) -> None:
+    """But for what apt and the journal remember."""
+    found = machine.check("find / -xdev -iname '*nilm*' -not -path '/root/*' -not -path '/var/log/*'").splitlines()
+    assert [path for path in found if "/var/lib/apt/" not in path and "/var/cache/" not in path] == []
+    assert machine.run("getent passwd nilm-edge; getent group nilm-edge").stdout == ""
+    assert machine.check("redis-cli --scan --pattern 'nilm:*'") == ""
+    databases = "http://127.0.0.1:8086/query?q=SHOW+DATABASES"
+    said = machine.check(f"python3 -c 'import urllib.request as u; print(u.urlopen(\"{databases}\").read())'")
+    assert "nilm" not in said
+    assert machine.check("systemctl --failed --no-legend --plain") == ""
