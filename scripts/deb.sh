@@ -68,7 +68,7 @@ cp -R models simulation_data.parquet "$site/"
 
 # What nothing here uses: programs of the packages, their tests, what one compiles against, Arrow's ways to other
 # machines and its libraries' second names, and onnxruntime for programs in C.
-rm -rf "$site/bin" "$site"/nilm_edge-*/direct_url.json "$site"/numpy/_core/{include,lib} \
+rm -rf "${site:?}/bin" "$site"/nilm_edge-*/direct_url.json "$site"/numpy/_core/{include,lib} \
     "$site"/pyarrow/{include,tests,_flight*,_s3fs*,_gcsfs*,_azurefs*,_pyarrow_cpp_tests*} \
     "$site"/pyarrow/{libarrow_flight*,libarrow_python_flight*,libarrow_s3*,libarrow*.so,libarrow*.so.*.*.*} \
     "$site"/onnxruntime/capi/libonnxruntime.so*
