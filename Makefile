@@ -39,7 +39,7 @@ bench: ## measure inference, history and the pipeline into build/bench/
 deb: ## make dist/nilm-edge_<version>_<arch>.deb for this release of Debian
 	@scripts/deb.sh
 
-test-appliance: ## set-up and run on fresh Debian 12 and 13 (as root, takes long)
+test-appliance: ## set-up, package and services on fresh Debian 12 and 13 (as root, an hour)
 	@scripts/setup.sh appliance
 	@exec $(PYTHON_BIN) -m pytest -m appliance tests/appliance $(ARGS)
 

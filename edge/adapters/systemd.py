@@ -28,6 +28,8 @@ def stopping() -> None:
 def passed_socket() -> socket.socket | None:
     """The listening socket that systemd has opened for this process, given once; None for none."""
     passed = listen_fds(True)
+    for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+        os.environ.pop(name, None)  # Python's copy: cheroot looks there, and would serve there with each of its servers
     return socket.socket(fileno=passed[0]) if passed else None
 
 

@@ -113,12 +113,9 @@ def check_units(machine: Booted) -> None:
 
 
 def check_page(machine: Booted) -> None:
-    ask = "import sys, urllib.request as u; sys.stdout.buffer.write(u.urlopen(sys.argv[1], timeout=5).read())"
-    for path, part in (("/", "<html"), ("/ready", '"ready":true')):
-        url = f"http://127.0.0.1:8080{path}"
-        done = subprocess.run(
-            [*machine.beside, sys.executable, "-c", ask, url], capture_output=True, text=True, check=False
-        )
+    for path, part in (("/", "<html"), ("/live", '"live":true')):
+        ask = [*machine.beside, sys.executable, "-m", "tests.appliance.visitor", f"http://127.0.0.1:8080{path}"]
+        done = subprocess.run(ask, cwd=REPOSITORY, capture_output=True, text=True, check=False)
         assert part in done.stdout, done.stderr
 
 
