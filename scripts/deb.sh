@@ -20,7 +20,7 @@ if [ "${1:-}" = --source ]; then
     made_of
     exit 0
 fi
-PYTHON=/usr/bin/python3 scripts/setup.sh deb
+env -u PYTHON scripts/setup.sh deb
 
 python=/usr/bin/python3
 python_version=$($python -c 'import sys; print("%d.%d" % sys.version_info[:2])')

@@ -78,7 +78,7 @@ if [ -n "$influx_url$redis_url$mqtt_host" ]; then
     fi
 fi
 
-PYTHON=/usr/bin/python3 scripts/setup.sh deb
+env -u PYTHON scripts/setup.sh deb
 owner=$(stat -c %U .)
 runuser -u "$owner" -- scripts/deb.sh # so that nothing of root's is left in the clone
 package=$(ls -t dist/nilm-edge_*_"$(dpkg --print-architecture)".deb | head -n 1)
