@@ -40,6 +40,7 @@ def test_it_serves_at_the_socket_that_is_passed(config: Config, streams: Streams
         assert [status(passed, path) for path in ("/", "/metrics")] == [200, 200]
         assert [status(external, path) for path in ("/", "/metrics")] == [200, 404]
         assert status(configured, "/") == 0
+        wait_until(lambda: "gateway" in streams.services(), 15, "its first heartbeat")
         said = streams.services()["gateway"]["status"]
         assert f"http://127.0.0.1:{passed}/" in said
         process.send_signal(signal.SIGTERM)
