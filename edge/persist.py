@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from edge.adapters import systemd
-from edge.adapters.changed_hours import HOUR_MS, PREDICT, ChangedHours
+from edge.adapters.changed_hours import HOUR_MS, MINUTES, PREDICT, ChangedHours
 from edge.adapters.files import free_bytes
 from edge.adapters.influx import Influx
 from edge.adapters.spool import Segment, Spool
@@ -143,6 +143,7 @@ class Outlet:
         for building, entries in waiting.items():
             self._write(building, entries)
             self._changed.note(building, _late_ms(entries), (PREDICT,))
+            self._changed.note(building, self._settled_ms(entries), (MINUTES,))
             self._changed.note(building, past_ms := self._past_ms(entries))
             self._count_again(building, past_ms)
             self._streams.remove_from_outbox(building, entries[-1].id)
@@ -155,6 +156,11 @@ class Outlet:
         """What is of an hour that others may have taken for complete: a meter's queue after we were down, a backlog."""
         closed_ms = (now_ms() - self._settle_ms) // HOUR_MS * HOUR_MS
         return [entry.content.at_ms for entry in entries if entry.content.at_ms < closed_ms]
+
+    def _settled_ms(self, entries: list[OutboxEntry]) -> list[int]:
+        """What is of minutes that the gateway may have taken for complete."""
+        settled_ms = now_ms() - self._settle_ms
+        return [entry.content.at_ms for entry in entries if entry.content.at_ms < settled_ms]
 
     def _count_again(self, building: str, times_ms: list[int]) -> None:
         if building in self._circuits:

@@ -180,7 +180,7 @@ class Gateway:
     host: str = setting("127.0.0.1", "Address to listen on; 127.0.0.1 is this machine alone.")
     port: int = setting(8080, "TCP port to listen on.", low=1, high=65535)
     cors_origins: str = setting("", "Web origins that may call the API, separated by commas; empty for none.")
-    hosts: str = setting("", "Names under which browsers may reach it besides this machine's own, separated by commas.")
+    hosts: str = setting("", "Names by which browsers reach it besides this machine's own, separated by commas.")
     trusted_proxies: str = setting(
         "", "Addresses or networks of reverse proxies whose X-Forwarded-For and -Proto are believed; empty for none."
     )
@@ -189,19 +189,23 @@ class Gateway:
     auth: str = setting(
         "local", "Who may call: accounts on this box (local), or another system's tokens.", choices=("local", "jwt")
     )
-    public_dashboard: bool = setting(False, "Whether the local network may look at the page without logging in.")
+    public_dashboard: bool = setting(False, "Whether the local network may look at the page without log-in.")
     admin_token_file: str = setting(
         "",
-        "File with a token of 32 characters or more, for programs as admin; a bare name is a systemd credential.",
+        "File with a token of 32 characters or more, for programs as admin; or a systemd credential's name.",
     )
-    session_h: int = setting(168, "Hours after which one must log in again.", low=1, high=8760)
-    auth_cache_s: int = setting(30, "Seconds for which a decision who calls may be kept in Redis.", low=0, high=3600)
+    session_h: int = setting(168, "Hours until one must log in again.", low=1, high=8760)
+    auth_cache_s: int = setting(30, "Seconds that a decision who calls is kept in Redis.", low=0, high=3600)
     user_per_min: int = setting(60, "Requests a minute that one user may make. 0: any number.", low=0, high=1_000_000)
     address_per_min: int = setting(
         120, "Requests a minute that one address may make. 0: any number.", low=0, high=1_000_000
     )
+    streams: int = setting(256, "Event streams that may be open at once.", low=1, high=2048)
+    streams_each: int = setting(
+        32, "Event streams that one address, or one user, may have open. 0: any number.", low=0, high=2048
+    )
     e2e_probes: bool = setting(False, "Whether the probes under /e2e answer.")
-    e2e_token_file: str = setting("", "File with the token for them, of 32 characters or more.")
+    e2e_token_file: str = setting("", "File with their token, of 32 characters or more.")
     external: External = field(default_factory=External)
     jwt: Jwt = field(default_factory=Jwt)
 

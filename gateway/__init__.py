@@ -35,23 +35,29 @@ from gateway import (
 )
 from gateway.callers import make_callers
 from gateway.hub import Hub
+from gateway.minutes import Minutes
 from gateway.parts import Parts, install
+from gateway.recent import Recent
 
 REDIS_TIMEOUT_S = 0.7
 """Longer than the hub waits for news, short enough for /ready."""
 
 
-def create_app(config: Config, streams: Streams, influx: Influx, hub: Hub | None = None) -> Flask:
+def create_app(
+    config: Config, streams: Streams, influx: Influx, hub: Hub | None = None, minutes: Minutes | None = None
+) -> Flask:
     """The WSGI application; without `hub` it has one of its own, already running."""
     if hub is None:
-        hub = Hub(streams)
+        hub = Hub(streams, config.gateway.streams, config.gateway.streams_each)
         hub.start()
     settings = config.gateway
     guard = RedisGuard(config.redis.url, REDIS_TIMEOUT_S)
     counts = limits.Counts(guard)
     energy.tariff_of(config)  # a tariff that cannot be read is said now
     app = Flask("gateway", static_folder=None)
-    install(app, Parts(config, streams, influx, hub, make_callers(config, guard), guard, WindowModels(config)))
+    callers, recent = make_callers(config, guard), Recent(streams)
+    minutes = minutes or Minutes(config, influx)
+    install(app, Parts(config, streams, influx, hub, callers, guard, WindowModels(config), recent, minutes))
     for group in (
         health,
         system,

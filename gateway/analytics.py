@@ -9,10 +9,11 @@ from flask import Blueprint, Response, request
 from edge.accuracy import summary
 from edge.errors import Unavailable
 from edge.unit import now_ms
-from gateway import columns, history
+from gateway import columns, history, minutes
 from gateway import tables as shape
 from gateway.access import Of, Who, access, caller
 from gateway.asks import JSON, Call, described, takes
+from gateway.kept import Points, as_json
 from gateway.parameters import (
     Span,
     Wanted,
@@ -59,16 +60,26 @@ def readings() -> Response:
     body: dict[str, Any]
     if isinstance(wanted.which, Span):
         stored = (parts().influx, parts().config.influx.bucket_raw, wanted.building, wanted.which)
-        if wanted.columns and wanted.which.step_s == 1:
+        if wanted.which.step_s == minutes.STEP_S:
+            kept = parts().minutes.readings(wanted.building, wanted.which)
+            body = {**history.columns_of_readings([]), **kept.as_columns()} if wanted.columns else {}
+            body = body or {"points": _rows(kept, as_is=_as_is(wanted))}
+            found = bool(kept.rows)
+        elif wanted.columns and wanted.which.step_s == 1:
             body = columns.reading_columns_of(*stored)
+            found = any(body.values())
         else:
             points = history.stored_readings(*stored)
             body = history.columns_of_readings(points) if wanted.columns else {"points": points}
-        found = any(body.values())
+            found = bool(points)
     else:
-        recent = parts().streams.readings(wanted.building, wanted.which)
-        body = reading_columns(recent) if wanted.columns else {"points": reading_points(recent)}
-        found = bool(recent)
+        as_is = _as_is(wanted)
+        recent = parts().recent.readings(wanted.building, wanted.which, rows=as_is)
+        found = bool(recent.readings)
+        if wanted.columns:
+            body = reading_columns(recent.readings)
+        else:
+            body = {"points": as_json(recent.rows) if as_is else reading_points(recent.readings)}
     _check_known(wanted.building, found)
     return _reply(wanted, "mains", body, shape.of_readings)
 
@@ -80,10 +91,16 @@ def predictions() -> Response:
     """What each appliance draws."""
     wanted = _wanted(wanted_predictions(request.args.to_dict(flat=False)))
     body: dict[str, Any]
+    granted = caller().appliances(wanted.building)
+    as_is = _as_is(wanted) and wanted.appliance is None and granted is None
     if isinstance(wanted.which, Span):
         bucket = parts().config.influx.bucket_pred
         asked = (parts().influx, bucket, wanted.building, wanted.which, wanted.appliance)
-        if wanted.columns and wanted.which.step_s == 1:
+        if wanted.which.step_s == minutes.STEP_S:
+            kept = parts().minutes.predictions(wanted.building, wanted.which)
+            found, any_found = kept.names(), bool(kept.rows)
+            body = _of_minutes(kept, wanted, as_is=as_is)
+        elif wanted.columns and wanted.which.step_s == 1:
             body = columns.prediction_columns_of(*asked)
             found, any_found = set(body["appliances"]), bool(body["at_ms"])
         else:
@@ -91,18 +108,44 @@ def predictions() -> Response:
             body = history.columns_of_predictions(points) if wanted.columns else {"points": points}
             found, any_found = {name for point in points for name in point["appliances"]}, bool(points)
     else:
-        tables = parts().streams.predictions(wanted.building, wanted.which)
+        recent = parts().recent.predictions(wanted.building, wanted.which, rows=as_is)
+        tables = recent.tables
         found, any_found = appliances_of(tables), bool(tables)
-        measured = parts().streams.measured(wanted.building, int(tables[0].at_ms[0])) if tables else {}
+        from_ms = int(tables[0].at_ms[0]) if tables else 0
+        measured = parts().streams.measured(wanted.building, from_ms) if recent.measured and tables else {}
         if wanted.columns:
             body = prediction_columns(tables, wanted.appliance, measured)
+        elif recent.rows:
+            body = {"points": as_json(recent.rows)}
         else:
             body = {"points": prediction_points(tables, wanted.appliance, measured)}
     _check_known(wanted.building, any_found)
     if wanted.appliance is not None and any_found and wanted.appliance not in found:
         raise unknown_appliance(wanted.appliance)
-    granted = caller().appliances(wanted.building)
     return _reply(wanted, "appliance", body if granted is None else only(body, granted), shape.of_predictions)
+
+
+def _as_is(wanted: Wanted) -> bool:
+    """Whether rows leave as they are kept: as JSON, with times in UTC."""
+    return not wanted.columns and wanted.where is None and _form() == JSON
+
+
+def _rows(kept: Points, *, as_is: bool) -> Any:
+    return as_json(kept.rows) if as_is else kept.as_points()
+
+
+def _of_minutes(kept: Points, wanted: Wanted, *, as_is: bool) -> dict[str, Any]:
+    """The body: all appliances, or the one that is asked for, where it or the rest is known."""
+    if wanted.appliance is None:
+        if wanted.columns:
+            return {**history.columns_of_predictions([]), **kept.as_columns()}
+        return {"points": _rows(kept, as_is=as_is)}
+    points = [
+        {**point, "appliances": {name: cell for name, cell in point["appliances"].items() if name == wanted.appliance}}
+        for point in kept.as_points()
+    ]
+    points = [point for point in points if point["appliances"] or point["other_w"] is not None]
+    return history.columns_of_predictions(points) if wanted.columns else {"points": points}
 
 
 def _wanted(wanted: Wanted) -> Wanted:
@@ -123,7 +166,8 @@ def _reply(wanted: Wanted, measurement: str, body: dict[str, Any], shaped: shape
         first_ms = history.first_from(parts().influx, bucket, measurement, wanted.building, wanted.which)
         step_ms = wanted.which.step_s * 1000
         more["next"] = None if first_ms is None else iso_times([first_ms // step_ms * step_ms])[0]
-    form, points = _form(), body.get("points", [])
+    form: str = _form()
+    points: Any = body.get("points", [])  # as they are kept, only if nothing is done to them
     if form == JSON:
         if wanted.where is not None:
             times = zoned_times([parse_time(point["time"]) for point in points], wanted.where)

@@ -1,25 +1,29 @@
 """The live page, and what feeds it: the list of buildings and the event stream."""
 
-import time
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Callable
+from contextlib import suppress
 
 from flask import Blueprint, Response, request
 
-from gateway import events
+from gateway import proxies
 from gateway.access import Of, Who, access, caller, still_allowed
 from gateway.asks import JSON, Call, described, takes
 from gateway.assets import ASSETS, send
-from gateway.hub import MAX_CLIENTS, Hub
+from gateway.callers import LOCAL_NETWORK, THIS_MACHINE
+from gateway.hub import Client, Hub
+from gateway.limits import address_key
 from gateway.parameters import building_of, unknown_building
 from gateway.parts import parts
-from gateway.problems import Problem, bad
+from gateway.problems import bad
 from gateway.replies import json_reply
 from gateway.schemas import AFTER_MS, BUILDING_ID, BUILDINGS, LAST_EVENT_ID, TEXT
+from gateway.sender import Line
+from gateway.server import HAND_OVER, Connection
 from gateway.times import iso_times
 
-HEARTBEAT_S = 15.0
-LOOK_AGAIN_S = 60.0
-"""A stream whose caller may no longer see the building ends after so long, and a heartbeat."""
+_HALF_OPEN = {socket.TCP_USER_TIMEOUT: 30_000}
+"""A client that is gone without a word is known to be so after 30 s."""
 
 pages = Blueprint("live", __name__)
 
@@ -60,26 +64,42 @@ def stream() -> Response:
     resumed_ms = _whole("Last-Event-ID", request.headers.get("Last-Event-ID"))
     if building not in parts().buildings():
         raise unknown_building(building)
-    hub = parts().hub
-    if len(hub) >= MAX_CLIENTS:
-        raise Problem(503, f"{MAX_CLIENTS} event streams are open, more are not served. Try again later.")
-    after_ms = resumed_ms if resumed_ms is not None else after_ms
-    response = Response(_events(hub, building, after_ms, still_allowed()))
-    response.headers["Content-Type"] = "text/event-stream"
+    client = Client(building, resumed_ms if resumed_ms is not None else after_ms, _who(), still_allowed())
+    response = Response(iter([]), content_type="text/event-stream")
     response.headers["X-Accel-Buffering"] = "no"
+    response.headers["Connection"] = "close"
+    if request.method == "GET" and HAND_OVER in request.environ:
+        parts().hub.opens(client)
+        request.environ[HAND_OVER](_heir(parts().hub, client))
     return response
 
 
-def _events(hub: Hub, building: str, after_ms: int | None, allowed: Callable[[], bool]) -> Iterator[bytes]:
-    yield events.OPENING
-    look_again_s = time.monotonic() + LOOK_AGAIN_S
-    with hub.client(building, after_ms) as client:
-        for event in client.take(HEARTBEAT_S):
-            if time.monotonic() >= look_again_s:
-                look_again_s = time.monotonic() + LOOK_AGAIN_S
-                if not allowed():
-                    return
-            yield event
+def _who() -> tuple[str, ...]:
+    """Whose streams are counted together: this address's, and this user's."""
+    known = caller()
+    by_user = () if known in {THIS_MACHINE, LOCAL_NETWORK} else (f"user:{known.name}",)
+    return (f"address:{address_key(proxies.address())}", *by_user)
+
+
+def _heir(hub: Hub, client: Client) -> Callable[[Connection | None], None]:
+    """Who has the connection once the opening is written: the hub, for good."""
+
+    def inherit(connection: Connection | None) -> None:
+        if connection is None:
+            hub.left(client)
+            return
+        for option, value in _HALF_OPEN.items():
+            with suppress(OSError):
+                connection.socket.setsockopt(socket.IPPROTO_TCP, option, value)
+
+        def ended(_: bool) -> None:
+            hub.left(client)
+            connection.close_now()
+
+        waiting, in_chunks = connection.outbox.waiting, connection.in_chunks
+        hub.join(client, Line(connection.socket, waiting, ended, stays=True, in_chunks=in_chunks))
+
+    return inherit
 
 
 def _whole(name: str, text: str | None) -> int | None:

@@ -11,6 +11,8 @@ from edge.settings import Config
 from edge.window_models import WindowModels
 from gateway.callers import Callers
 from gateway.hub import Hub
+from gateway.minutes import Minutes
+from gateway.recent import Recent
 from gateway.seen import Seen
 
 _NAME = "nilm"
@@ -27,6 +29,8 @@ class Parts:
     callers: Callers
     guard: RedisGuard
     models: WindowModels
+    recent: Recent
+    minutes: Minutes
     seen: Seen = field(default_factory=Seen)
 
     def buildings(self) -> list[str]:

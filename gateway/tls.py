@@ -1,10 +1,7 @@
-"""TLS by certificate files; each handshake in a thread of its own, so that a slow one holds up nobody."""
+"""TLS by certificate files; a handshake goes on as its client speaks, so that a slow one holds up nobody."""
 
 import socket
 import ssl
-from typing import Any
-
-from cheroot.makefile import MakeFile
 
 from edge.config import secret_file
 from edge.errors import ConfigError
@@ -30,17 +27,5 @@ class Tls:
         wrapped = self.context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
         return wrapped, {"wsgi.url_scheme": "https", "HTTPS": "on"}
 
-    def makefile(self, connection: socket.socket, mode: str = "r", bufsize: int = -1) -> Any:
-        """Its reader or writer."""
-        return MakeFile(connection, mode, bufsize)
-
-
-def shake_hands(connection: Any) -> bool:
-    """Whether a connection may be read: has none, or has had its handshake. Waits for the client up to the timeout."""
-    if not isinstance(connection, ssl.SSLSocket) or connection.version() is not None:
-        return True
-    try:
-        connection.do_handshake()
-    except OSError:  # no TLS, or none that we speak
-        return False
-    return True
+    makefile = None
+    """What reads and writes is the connection's own (`gateway.wire`)."""

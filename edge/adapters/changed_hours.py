@@ -9,7 +9,9 @@ from edge.adapters.files import write_whole
 from edge.errors import Unavailable
 
 HOUR_MS = 3_600_000
-READERS = ("snapshot", "sync")
+MINUTES = "minutes"
+"""The gateway, which keeps minutes; it is told of a changed second as soon as that is no longer new."""
+READERS = ("snapshot", "sync", MINUTES)
 """Who must look at a changed hour again; each clears its own note."""
 PREDICT = "predict"
 """The reader of hours whose predictions are of other mains; it then notes them for READERS."""

@@ -1,4 +1,4 @@
-"""What is counted in Redis, and what it has of appliances with a meter of their own."""
+"""What is counted in Redis, what became of meters, and what it has of appliances with a meter of their own."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 import orjson
 
 from edge.adapters.redis_terms import at_ms_of, available, key_of
+
+_EVENTS = 5000
 
 
 class Measured:
@@ -72,3 +74,14 @@ class Measured:
         if hours_ms:
             with available():
                 self._redis.hdel(key_of(building, "accuracy"), *hours_ms)
+
+    def add_event(self, building: str, state: str, at_ms: int) -> None:
+        """Remember that a building's meter is in another state since `at_ms`; of some 5,000 changes."""
+        with available():
+            self._redis.xadd(key_of(building, "events"), {"at_ms": at_ms, "state": state}, maxlen=_EVENTS)
+
+    def events(self, building: str) -> list[tuple[int, str]]:
+        """Since when a building's meter was in which state, as it was told."""
+        with available():
+            entries = self._redis.xrange(key_of(building, "events"))
+        return [(int(fields[b"at_ms"]), fields[b"state"].decode()) for _, fields in entries]

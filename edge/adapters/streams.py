@@ -19,6 +19,7 @@ import orjson
 import redis
 
 from edge.adapters.redis_measured import Measured
+from edge.adapters.redis_tail import Tail
 from edge.adapters.redis_terms import at_ms_of, available, client_of, closed_with, key_of
 from edge.core.sample import WINDOW_S, Flags, Sample
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from edge.core.prediction import Column, PredictionTable, Tick
 
 _HERE = Path(__file__).parent
-_EVENTS = 5000
 _LOOK = 5000
 """Outbox entries that are looked through at a time."""
 
@@ -39,7 +39,7 @@ class OutboxEntry:
     content: Sample | Tick
 
 
-class Streams(Measured):
+class Streams(Measured, Tail):
     """One connection to Redis. Every method raises Unavailable while Redis cannot do its part."""
 
     def __init__(self, client: redis.Redis, outbox_h: int, circuits: Mapping[str, int] | None = None) -> None:
@@ -119,10 +119,11 @@ class Streams(Measured):
             for entry_id, fields in reversed(entries)
         ]
 
-    def samples_after(self, building: str, at_ms: int) -> list[Sample]:
-        """The window's samples newer than `at_ms`, oldest first."""
+    def samples_after(self, building: str, at_ms: int, until_ms: int | None = None) -> list[Sample]:
+        """The window's samples newer than `at_ms`, up to `until_ms`, oldest first."""
+        until = "+" if until_ms is None else f"{until_ms}-0"
         with available():
-            entries = self._redis.xrange(key_of(building, "window"), min=f"({at_ms}-0")
+            entries = self._redis.xrange(key_of(building, "window"), min=f"({at_ms}-0", max=until)
         return [_sample(building, entry_id, fields) for entry_id, fields in entries]
 
     def predictions(self, building: str, last: int = WINDOW_S) -> list[PredictionTable]:
@@ -131,10 +132,10 @@ class Streams(Measured):
             entries = self._redis.xrevrange(key_of(building, "predictions"), count=last)
             return self._tables(entries[::-1])
 
-    def predictions_after(self, building: str, at_ms: int) -> list[PredictionTable]:
-        """The predictions newer than `at_ms`, oldest first."""
+    def predictions_after(self, building: str, at_ms: int, count: int | None = None) -> list[PredictionTable]:
+        """The predictions newer than `at_ms`, oldest first; the first `count` of them."""
         with available():
-            return self._tables(self._redis.xrange(key_of(building, "predictions"), min=f"({at_ms}-0"))
+            return self._tables(self._redis.xrange(key_of(building, "predictions"), min=f"({at_ms}-0", count=count))
 
     def newest_ms(self, building: str, stream: str) -> int | None:
         """The newest second in a building's `window` or `predictions`."""
@@ -208,17 +209,6 @@ class Streams(Measured):
             )
 
     # -- what the services say ----------------------------------------------------------------
-
-    def add_event(self, building: str, state: str, at_ms: int) -> None:
-        """Remember that a building's meter is in another state since `at_ms`; of some 5,000 changes."""
-        with available():
-            self._redis.xadd(key_of(building, "events"), {"at_ms": at_ms, "state": state}, maxlen=_EVENTS)
-
-    def events(self, building: str) -> list[tuple[int, str]]:
-        """Since when a building's meter was in which state, as it was told."""
-        with available():
-            entries = self._redis.xrange(key_of(building, "events"))
-        return [(int(fields[b"at_ms"]), fields[b"state"].decode()) for _, fields in entries]
 
     def beat(self, service: str, state: Mapping[str, Any]) -> None:
         """Say how `service` is; `state` must be JSON."""

@@ -33,6 +33,11 @@ def own_rss_mib() -> float:
     return round(psutil.Process().memory_info().rss / MIB, 1)
 
 
+def rss_mib(pid: int) -> float:
+    """A process's resident memory."""
+    return round(psutil.Process(pid).memory_info().rss / MIB, 1)
+
+
 def peak_rss_mib() -> float:
     """The most memory that this process has had resident."""
     for line in Path("/proc/self/status").read_text().splitlines():

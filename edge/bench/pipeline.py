@@ -45,13 +45,14 @@ def run(config: Config, duration_s: int, out: Path | None) -> dict[str, Any]:
     return figures
 
 
-class _Arrivals:
+class Arrivals:
     """When each second was first seen at one place."""
 
     def __init__(self) -> None:
         self.seen_s: dict[int, float] = {}
 
     def up_to(self, at_ms: int) -> None:
+        """Every second up to this one is there."""
         now_s = time.monotonic()
         at_s = at_ms // 1000
         while at_s not in self.seen_s and at_s > at_ms // 1000 - 60:
@@ -75,9 +76,10 @@ def _measure(stack: Stack, duration_s: int) -> dict[str, Any]:
     }
 
 
-def start(stack: Stack) -> Home:
-    """Start everything, with a full window whose seconds are all predicted."""
-    stack.start_servers()
+def start(stack: Stack, *, servers: bool = True) -> Home:
+    """Start everything (or all but the servers), with a full window whose seconds are all predicted."""
+    if servers:
+        stack.start_servers()
     for name in SERVICES:
         stack.start_service(name)
     home = Home(stack.config)
@@ -96,10 +98,10 @@ def measure(
     config = stack.config
     publisher = Publisher(config.mqtt, "nilm-bench")
     _until(lambda: _turn(publisher).connected)
-    arrivals = {"prediction": _Arrivals(), "influx": _Arrivals(), "stream": _Arrivals()}
+    arrivals = {"prediction": Arrivals(), "influx": Arrivals(), "stream": Arrivals()}
     stop = threading.Event()
     watchers = [
-        threading.Thread(target=_watch_redis, args=(config, home.building, arrivals["prediction"], stop)),
+        threading.Thread(target=watch_redis, args=(config, home.building, arrivals["prediction"], stop)),
         threading.Thread(target=_watch_influx, args=(config, home.building, arrivals["influx"], stop)),
         threading.Thread(target=_watch_stream, args=(config, home.building, arrivals["stream"], stop)),
     ]
@@ -111,7 +113,7 @@ def measure(
         stop.set()
         for watcher in watchers:
             watcher.join()
-    return {name: _latency(sent_s, seen.seen_s) for name, seen in arrivals.items()}, processes
+    return {name: latency(sent_s, seen.seen_s) for name, seen in arrivals.items()}, processes
 
 
 def _publish(
@@ -141,7 +143,25 @@ def _publish(
     return sent_s, costs
 
 
-def _watch_redis(config: Config, building: str, arrivals: _Arrivals, stop: threading.Event) -> None:
+def play(config: Config, home: Home, sent_s: dict[int, float], stop: threading.Event) -> None:
+    """Publish one message a second until `stop`; when each was sent."""
+    publisher = Publisher(config.mqtt, "nilm-bench")
+    _until(lambda: _turn(publisher).connected)
+    next_second = int(time.time()) + 1
+    pace = Pace(time.monotonic() + next_second - time.time(), next_second)
+    while not stop.is_set():
+        if (wait_s := pace.wait_s(time.monotonic())) > 0:
+            publisher.turn(min(wait_s, 0.1))
+            continue
+        at_s = pace.take(time.monotonic())
+        sent_s[at_s] = time.monotonic()
+        for topic, payload in home.messages(at_s):
+            publisher.publish(topic, payload)
+    publisher.close()
+
+
+def watch_redis(config: Config, building: str, arrivals: Arrivals, stop: threading.Event) -> None:
+    """Note when predictions can be read, until `stop`."""
     streams = Streams.connect(config.redis.url)
     newest_ms = streams.newest_ms(building, "predictions") or 0
     while not stop.is_set():
@@ -150,7 +170,7 @@ def _watch_redis(config: Config, building: str, arrivals: _Arrivals, stop: threa
             arrivals.up_to(newest_ms)
 
 
-def _watch_influx(config: Config, building: str, arrivals: _Arrivals, stop: threading.Event) -> None:
+def _watch_influx(config: Config, building: str, arrivals: Arrivals, stop: threading.Event) -> None:
     influx = Influx.connect(config.influx)
     while not stop.is_set():
         newest_ms = stored_up_to_ms(influx, config, building)
@@ -160,7 +180,7 @@ def _watch_influx(config: Config, building: str, arrivals: _Arrivals, stop: thre
         time.sleep(int(now_s) + 1 - now_s if all_there else _POLL_S)
 
 
-def _watch_stream(config: Config, building: str, arrivals: _Arrivals, stop: threading.Event) -> None:
+def _watch_stream(config: Config, building: str, arrivals: Arrivals, stop: threading.Event) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", config.gateway.port, timeout=5)
     connection.request("GET", f"/api/stream?building_id={building}")
     with connection.getresponse() as answer:
@@ -176,7 +196,7 @@ def _turn(publisher: Publisher) -> Publisher:
     return publisher
 
 
-def _latency(sent_s: dict[int, float], seen_s: dict[int, float]) -> dict[str, float]:
+def latency(sent_s: dict[int, float], seen_s: dict[int, float]) -> dict[str, float]:
     """p50, p99 and maximum in ms (nearest rank), and how many never came."""
     took_ms = sorted((seen_s[at_s] - sent) * 1000 for at_s, sent in sent_s.items() if at_s in seen_s)
     if not took_ms:

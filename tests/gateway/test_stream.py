@@ -4,18 +4,19 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
 
 from edge.adapters.streams import Streams
-from gateway import events
-from gateway.hub import MAX_CLIENTS, QUEUE_LENGTH, Client
+from edge.settings import Config
 from tests.gateway.conftest import Gateway
 from tests.gateway.house import CYCLES, fill, now_s, playing, second
-from tests.servers import Servers
+from tests.servers import Servers, wait_until
 
 Event = tuple[str, int | None, dict[str, Any]]
 
@@ -32,6 +33,13 @@ def listening(gateway: Gateway, headers: dict[str, str] | None = None, **query: 
             yield parsed(answer)
         finally:
             answer.close()
+
+
+def asking(gateway: Gateway, path: str = "/api/stream?building_id=home") -> socket.socket:
+    """A connection on which something was asked for, by a client that reads when it likes."""
+    connection = socket.create_connection(("127.0.0.1", gateway.port), timeout=5)
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return connection
 
 
 def parsed(answer: urllib3.BaseHTTPResponse) -> Iterator[Event]:
@@ -107,17 +115,6 @@ def test_all_clients_get_the_same(gateway: Gateway, streams: Streams) -> None:
         assert [b - a for a, b in pairwise(ids)] == [1000] * 3
 
 
-def test_a_slow_client_loses_its_connection_alone() -> None:
-    slow, quick = Client("home", None), Client("home", None)
-    taken = quick.take(1)
-    for i in range(QUEUE_LENGTH + 5):
-        news = [events.Event(i * 1000, b"second %d" % i)]
-        slow.put(news)
-        quick.put(news)
-        assert next(taken) == b"second %d" % i
-    assert list(slow.take(1)) == []
-
-
 def test_silent_and_stuck_connections_starve_nobody(gateway: Gateway, streams: Streams) -> None:
     fill(streams, "home", 10)
     address = ("127.0.0.1", gateway.port)
@@ -134,19 +131,39 @@ def test_silent_and_stuck_connections_starve_nobody(gateway: Gateway, streams: S
         connection.close()
 
 
-def test_more_streams_than_threads_are_refused(gateway: Gateway, streams: Streams) -> None:
+def test_more_streams_than_set_are_refused(config: Config, streams: Streams, tmp_path: Path) -> None:
     fill(streams, "home", 2)
-    request = b"GET /api/stream?building_id=home HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    open_streams = [socket.create_connection(("127.0.0.1", gateway.port)) for _ in range(MAX_CLIENTS)]
+    settings = replace(config.gateway, streams=40, streams_each=0)
+    gateway = Gateway(replace(config, gateway=settings), tmp_path)
+    open_streams = [asking(gateway) for _ in range(40)]
     for connection in open_streams:
-        connection.sendall(request)
-        connection.recv(4096)
-    time.sleep(0.3)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
     answer = urllib3.request("GET", f"{gateway.url}/api/stream?building_id=home", timeout=5, retries=False)
     assert (answer.status, "Retry-After" in answer.headers) == (503, True)
     assert urllib3.request("GET", f"{gateway.url}/live", timeout=5).status == 200
+    open_streams.pop().close()
+
+    def opens() -> bool:
+        with asking(gateway) as connection:
+            return connection.recv(4096).startswith(b"HTTP/1.1 200")
+
+    wait_until(opens, 5, "a place that is free again")
     for connection in open_streams:
         connection.close()
+    assert gateway.stop() == 0
+
+
+def test_one_address_has_a_part_of_them(config: Config, streams: Streams, tmp_path: Path) -> None:
+    fill(streams, "home", 2)
+    gateway = Gateway(replace(config, gateway=replace(config.gateway, streams_each=3)), tmp_path)
+    open_streams = [asking(gateway) for _ in range(3)]
+    for connection in open_streams:
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+    answer = urllib3.request("GET", f"{gateway.url}/api/stream?building_id=home", timeout=5, retries=False)
+    assert (answer.status, "Retry-After" in answer.headers) == (429, True)
+    for connection in open_streams:
+        connection.close()
+    assert gateway.stop() == 0
 
 
 def test_tells_when_redis_goes_and_comes(gateway: Gateway, streams: Streams, servers: Servers) -> None:
