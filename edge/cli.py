@@ -17,6 +17,7 @@ from edge import (
     cli_doctor,
     cli_gaps,
     cli_history,
+    cli_load,
     cli_mend,
     cli_meters,
     cli_provision,
@@ -211,6 +212,7 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     durability.set_defaults(do=_bench_durability)
     cli_history.add_bench(which, _command, _load)
     cli_sync.add_bench(which, _command, _load)
+    cli_load.add_bench(which, _command, _load)
 
 
 def _port(text: str) -> int:

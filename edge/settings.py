@@ -196,13 +196,13 @@ class Gateway:
     )
     session_h: int = setting(168, "Hours until one must log in again.", low=1, high=8760)
     auth_cache_s: int = setting(30, "Seconds that a decision who calls is kept in Redis.", low=0, high=3600)
-    user_per_min: int = setting(60, "Requests a minute that one user may make. 0: any number.", low=0, high=1_000_000)
+    user_per_min: int = setting(60, "Requests a minute that a user may make. 0: any number.", low=0, high=1_000_000)
     address_per_min: int = setting(
-        120, "Requests a minute that one address may make. 0: any number.", low=0, high=1_000_000
+        120, "Requests a minute that an address may make. 0: any number.", low=0, high=1_000_000
     )
     streams: int = setting(256, "Event streams that may be open at once.", low=1, high=2048)
     streams_each: int = setting(
-        32, "Event streams that one address, or one user, may have open. 0: any number.", low=0, high=2048
+        32, "Event streams that an address, or a user, may have open. 0: any number.", low=0, high=2048
     )
     e2e_probes: bool = setting(False, "Whether the probes under /e2e answer.")
     e2e_token_file: str = setting("", "File with their token, of 32 characters or more.")

@@ -188,7 +188,6 @@ class Server(WsgiServer):
         self.bind_addr = self.passed.getsockname()[:2]
         return self.passed
 
-
     @staticmethod
     def bind_socket(socket_: socket.socket, bind_addr: tuple[str, int]) -> socket.socket:
         """Bind, or close: cheroot would leave it open."""

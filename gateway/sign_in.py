@@ -55,7 +55,10 @@ def me() -> Response:
 @described(Call(answers={200: {JSON: LOGGED_IN}}, body=LOGIN))
 def login() -> Response:
     """Begin a session: a name and its password, or another system's token, as JSON."""
-    said = request.get_json(silent=True)
+    try:
+        said = request.get_json(silent=True)
+    except RecursionError:  # brackets without end
+        said = None
     if not isinstance(said, dict):
         raise Problem(415 if not request.is_json else 400, "Send a JSON object as application/json.")
     if parts().callers.takes_tokens:

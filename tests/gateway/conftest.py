@@ -43,6 +43,17 @@ def guarded(config: Config, tmp_path: Path) -> Config:
     return replace(config, gateway=replace(config.gateway, admin_token_file=str(file)))
 
 
+E2E_TOKEN = "a-token-for-probes-that-is-long-enough"
+
+
+@pytest.fixture
+def probed(guarded: Config, tmp_path: Path) -> Config:
+    """The same with the probes under /e2e switched on."""
+    file = tmp_path / "e2e-token"
+    file.write_text(E2E_TOKEN)
+    return replace(guarded, gateway=replace(guarded.gateway, e2e_probes=True, e2e_token_file=str(file)))
+
+
 @pytest.fixture
 def admin(guarded: Config, streams: Streams, influx: Influx) -> FlaskClient:
     """Requests with the admin token."""

@@ -22,27 +22,24 @@ from edge.stored_spans import StoredSpans
 from gateway import create_app
 from gateway.hub import Hub
 from gateway.serve import listen
-from tests.gateway.conftest import ADMIN_TOKEN
+from tests.gateway.conftest import ADMIN_TOKEN, E2E_TOKEN
 from tests.gateway.house import fill
 from tests.servers import wait_until
 from tests.services.processes import Service
 
-TOKEN = "a-token-for-probes-that-is-long-enough"
 SCRIPT = Path(__file__).parent.parent.parent / "scripts" / "e2e_check.py"
 
 
 @pytest.fixture
-def probed(guarded: Config, tmp_path: Path) -> Config:
-    file = tmp_path / "e2e-token"
-    file.write_text(TOKEN)
-    settings = replace(guarded.gateway, e2e_probes=True, e2e_token_file=str(file), port=free_port())
-    return replace(guarded, gateway=settings)
+def probed(probed: Config) -> Config:
+    """With a port of its own."""
+    return replace(probed, gateway=replace(probed.gateway, port=free_port()))
 
 
 @pytest.fixture
 def client(probed: Config, streams: Streams, influx: Influx) -> FlaskClient:
     client = create_app(probed, streams, influx, Hub(streams)).test_client()
-    client.environ_base["HTTP_X_E2E_TOKEN"] = TOKEN
+    client.environ_base["HTTP_X_E2E_TOKEN"] = E2E_TOKEN
     return client
 
 
@@ -91,10 +88,10 @@ def test_a_sample_is_followed_to_influxdb_and_taken_back(
 def test_a_real_building_of_that_name_is_never_taken_back(probed: Config, streams: Streams, influx: Influx) -> None:
     config = replace(probed, meters=(replace(probed.meters[0], building="e2e"),))
     client = create_app(config, streams, influx, Hub(streams)).test_client()
-    assert client.post("/e2e/forget", headers={"X-E2E-Token": TOKEN}).status_code == 409
+    assert client.post("/e2e/forget", headers={"X-E2E-Token": E2E_TOKEN}).status_code == 409
     fill(streams, "e2e", 1)  # and of another one not while anything waits to be stored
     client = create_app(probed, streams, influx, Hub(streams)).test_client()
-    assert client.post("/e2e/forget", headers={"X-E2E-Token": TOKEN}).status_code == 503
+    assert client.post("/e2e/forget", headers={"X-E2E-Token": E2E_TOKEN}).status_code == 503
     assert streams.length("e2e", "window") == 1
 
 
@@ -110,10 +107,10 @@ def test_without_the_token_there_is_nothing(client: FlaskClient, admin: FlaskCli
     assert len(routes) == 5
     for url in routes:
         (method,) = (url.methods or set()) - {"HEAD", "OPTIONS"}
-        for token in ("", "x", TOKEN[:-1], f"{TOKEN}x", ADMIN_TOKEN):
+        for token in ("", "x", E2E_TOKEN[:-1], f"{E2E_TOKEN}x", ADMIN_TOKEN):
             headers = {"X-E2E-Token": token, "Authorization": f"Bearer {ADMIN_TOKEN}"}
             assert client.open(url.rule, method=method, headers=headers).status_code == 404, url
-        assert admin.open(url.rule, method=method, headers={"X-E2E-Token": TOKEN}).status_code == 404
+        assert admin.open(url.rule, method=method, headers={"X-E2E-Token": E2E_TOKEN}).status_code == 404
     assert load_config(None, {"E2E_PROBES_ENABLED": "true"}).gateway.e2e_probes
 
 

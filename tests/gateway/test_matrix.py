@@ -18,7 +18,7 @@ from gateway import create_app
 from gateway.access import Of, Rule, Who, rule_of
 from gateway.callers import EXTERNAL
 from gateway.hub import Hub
-from tests.gateway.conftest import ADMIN_TOKEN
+from tests.gateway.conftest import ADMIN_TOKEN, E2E_TOKEN
 from tests.gateway.house import fill
 
 CALLERS = {
@@ -36,10 +36,13 @@ QUERY: Mapping[str, Mapping[str, str]] = {
     "analytics.readings": {"last": "60"},
     "analytics.predictions": {"last": "60"},
     "export.export": SPAN,
+    "e2e.influx_status": {"run_id": "matrix"},
 }
 """What a route needs beside the building to answer at all."""
 BODY: Mapping[str, Mapping[str, Any]] = {
     "sign_in.login": {"name": "nobody", "password": "wrong"},
+    "e2e.preprocess": {"window": [0.5] * 60},
+    "e2e.inject": {"run_id": "matrix"},
     "infer.infer": {"appliance_id": "Oven", "window": [0.5] * 60, "timestamp": "2025-11-20T00:00:00Z"},
 }
 FINE = {200, 202}
@@ -122,6 +125,37 @@ def expected(rule: Rule, caller: Caller | None, building: str) -> set[int]:
         }[rule.of]
     )
     return FINE if allowed else {403}
+
+
+@pytest.fixture
+def probed_house(house: Flask, probed: Config, streams: Streams, influx: Influx) -> Flask:
+    """The same house with the probes switched on."""
+    unlimited = replace(probed.gateway, address_per_min=0, user_per_min=0)
+    return create_app(replace(probed, gateway=unlimited), streams, influx, Hub(streams))
+
+
+@pytest.mark.parametrize("token", [E2E_TOKEN, E2E_TOKEN[:-1], ""])
+def test_probes_are_for_their_token_whoever_calls(house: Flask, probed_house: Flask, token: str) -> None:
+    probes = [route for route in routes(probed_house) if route[1].startswith("e2e.")]
+    assert len(probes) >= 4
+    assert not [route for route in routes(house) if route[0].startswith("/e2e")]
+    wrong = []
+    for route in probes:
+        for name, caller in {"nobody": None, **CALLERS}.items():
+            headers = {"X-E2E-Token": token} if token else {}
+            if caller:
+                headers["Authorization"] = f"Bearer nilm_{caller.name}"
+            for app, on in ((probed_house, True), (house, False)):
+                answer = app.test_client().open(**asked(route, "home"), headers=headers)
+                allowed = FINE | {409} if on and token == E2E_TOKEN else {404}  # 409: a sample this second already
+                if answer.status_code not in allowed:
+                    wrong.append(f"{route[2]} {route[0]} by {name}, on={on}: {answer.status_code}, not {allowed}")
+            outside = probed_house.test_client().open(
+                **asked(route, "home"), headers=headers, environ_overrides={EXTERNAL: True}
+            )
+            if outside.status_code != 404:
+                wrong.append(f"{route[2]} {route[0]} by {name} from outside: {outside.status_code}")
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("building", ["home", "barn", "nowhere"])

@@ -19,14 +19,16 @@ from edge.adapters.influx import Influx
 from edge.adapters.processes import free_port
 from edge.adapters.streams import Streams
 from edge.core.grants import Caller, Role
+from edge.persist import Outlet
 from edge.settings import Config
 from gateway import create_app
 from gateway.asks import call_of
 from gateway.assets import ASSETS
 from gateway.hub import Hub
 from gateway.serve import listen
-from tests.gateway.conftest import ADMIN_TOKEN
+from tests.gateway.conftest import ADMIN_TOKEN, E2E_TOKEN
 from tests.gateway.house import fill, playing
+from tests.gateway.test_matrix import BODY
 
 RELATED = (
     "/analytics/readings",
@@ -39,34 +41,58 @@ RELATED = (
 )
 """Operations whose parameters hang together (last or start and end, and the end later), which no schema can say."""
 MAY = {"expected-statuses": ["2XX", "400", "404", "422"]}
+MAY_TOO_SOON = {"expected-statuses": ["2XX", "409"]}
+HIDES = {"expected-statuses": ["404"]}
+PROBED = {"positive_data_acceptance": MAY_TOO_SOON, "missing_required_header": HIDES}
+PROBES = ("/e2e/preprocess", "/e2e/inject", "/e2e/redis-buffer", "/e2e/influx-status", "/e2e/forget")
+"""Without their token there is nothing; of samples there is one a second."""
 CONFIG = {
-    "headers": {"Authorization": f"Bearer {ADMIN_TOKEN}"},
+    "headers": {"Authorization": f"Bearer {ADMIN_TOKEN}", "X-E2E-Token": E2E_TOKEN},
     "generation": {"max-examples": 5, "deterministic": True},
-    "operations": [{"include-path": path, "checks": {"positive_data_acceptance": MAY}} for path in RELATED],
+    "operations": [
+        *({"include-path": path, "checks": {"positive_data_acceptance": MAY}} for path in RELATED),
+        *(
+            {
+                "include-path": path,
+                "checks": {"positive_data_acceptance": MAY_TOO_SOON, "missing_required_header": HIDES},
+            }
+            for path in PROBES
+        ),
+    ],
 }
 
 
 @pytest.fixture
-def whole(guarded: Config, streams: Streams, influx: Influx) -> FlaskClient:
+def whole(probed: Config, streams: Streams, influx: Influx) -> FlaskClient:
     """A box with an account and a building; its event streams end at once."""
-    Accounts(Path(guarded.data_dir)).add(Caller("anna", Role.ADMIN, ()), "no password")
+    Accounts(Path(probed.data_dir)).add(Caller("anna", Role.ADMIN, ()), "no password")
     fill(streams, "home", 90)
-    (Path(guarded.data_dir) / "log").mkdir()
+    (Path(probed.data_dir) / "log").mkdir()
     hub = Hub(streams)
     hub.stop()
-    unlimited = replace(guarded.gateway, address_per_min=0, user_per_min=0)
-    return create_app(replace(guarded, gateway=unlimited), streams, influx, hub).test_client()
+    unlimited = replace(probed.gateway, address_per_min=0, user_per_min=0)
+    return create_app(replace(probed, gateway=unlimited), streams, influx, hub).test_client()
 
 
 @pytest.fixture
-def url(whole: FlaskClient, guarded: Config, streams: Streams) -> Iterator[str]:
-    """The same, listening, with a sample each second."""
+def url(whole: FlaskClient, guarded: Config, streams: Streams, influx: Influx) -> Iterator[str]:
+    """The same, listening, with a sample each second that is stored."""
     config = replace(guarded, gateway=replace(guarded.gateway, port=free_port()))
     server = listen(whole.application, config)
     thread = threading.Thread(target=server.serve)
     thread.start()
+    stop, outlet = threading.Event(), Outlet(config, Streams.connect(config.redis.url), influx)
+
+    def store() -> None:
+        while not stop.is_set():
+            outlet.turn(0.05)
+
+    storing = threading.Thread(target=store)
+    storing.start()
     with playing(streams, "home"):
         yield f"http://127.0.0.1:{config.gateway.port}"
+    stop.set()
+    storing.join()
     server.stop()
     thread.join()
 
@@ -136,10 +162,14 @@ ODD = [
 ]
 
 
+NAMES = {"appliance_id", "run_id"}
+"""Parameters that may be almost any text, which finds nothing."""
+
+
 def test_odd_texts_in_every_parameter(whole: FlaskClient, influx: Influx) -> None:
     """None of them finds anything, breaks anything, or comes back as something that a browser runs."""
     document: Any = whole.get("/openapi.json").json
-    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}", "X-E2E-Token": E2E_TOKEN}
     asked = 0
     for path, methods in document["paths"].items():
         ((method, said),) = methods.items()
@@ -156,7 +186,7 @@ def test_odd_texts_in_every_parameter(whole: FlaskClient, influx: Influx) -> Non
                 else:
                     query, sent = {**fine, parameter["name"]: odd}, headers
                 answer = whole.open(path, method=method.upper(), query_string=query, headers=sent)
-                assert answer.status_code in {400, 404, 422} or parameter["name"] == "appliance_id", (path, query, odd)
+                assert answer.status_code in {400, 404, 422} or parameter["name"] in NAMES, (path, query, odd)
                 assert answer.status_code < 500, (path, query)
                 assert answer.mimetype in {"application/problem+json", "application/json"}
                 assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -164,3 +194,28 @@ def test_odd_texts_in_every_parameter(whole: FlaskClient, influx: Influx) -> Non
                 asked += 1
     assert asked > 300
     assert influx.query("nilm", "SHOW DATABASES", {})
+
+
+def test_odd_texts_in_every_body(whole: FlaskClient) -> None:
+    """Every member of every body; and members, and whole bodies, that nobody asked for."""
+    document: Any = whole.get("/openapi.json").json
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}", "X-E2E-Token": E2E_TOKEN}
+    asked = 0
+    for url in whole.application.url_map.iter_rules():
+        endpoint = url.endpoint
+        if endpoint not in BODY:
+            continue
+        assert "post" in document["paths"][url.rule]
+        fine = {"building_id": "home", **BODY[endpoint]} if endpoint == "infer.infer" else dict(BODY[endpoint])
+        for name in fine:
+            odd: Any
+            for odd in (*ODD, None, {}, [ODD[0]], 1e308, True):
+                answer = whole.post(url.rule, json={**fine, name: odd}, headers=headers)
+                found_nothing = name in {"run_id", "name", "password"} and answer.status_code in {202, 401, 409, 429}
+                assert answer.status_code in {400, 401, 404, 422} or found_nothing, (url.rule, name, odd)
+                assert "Set-Cookie" not in answer.headers
+                asked += 1
+        for body in (b"", b"{", b"[]", b"null", b"[" * 10_000, b'{"a":' * 10_000, b"\xff", b"1e999"):
+            answer = whole.post(url.rule, data=body, content_type="application/json", headers=headers)
+            assert answer.status_code in {400, 422}, (url.rule, body[:10])
+    assert asked > 100
