@@ -15,7 +15,7 @@ from gateway.wire import STUCK_S, Waiting, send_some
 log = logging.getLogger("nilm.gateway")
 
 MOST_BYTES = 64 << 20
-"""What may wait for all clients together; beyond it those that come last lose their connection."""
+"""What may wait for all clients together; beyond it those lose their connection that took nothing for longest."""
 _SWEEP_S = 1.0
 _CHUNK, _LAST_CHUNK = b"%x\r\n%b\r\n", b"0\r\n\r\n"
 _READ_BYTES = 4096
@@ -44,6 +44,10 @@ class Line:
         self.moved_s = self.spoke_s = time.monotonic()
         self.when_empty: Callable[[], None] | None = None
         self.watched = 0
+
+    def waiting_bytes(self) -> int:
+        """What the client has not taken yet."""
+        return sum(map(len, self.waiting))
 
 
 class Sender:
@@ -146,11 +150,13 @@ class Sender:
             log.exception("writing to clients failed; it goes on")
 
     def _add(self, line: Line) -> None:
-        if self._stopped or sum(len(part) for line in self._lines for part in line.waiting) > MOST_BYTES:
+        if self._stopped:
             _part(line, whole=False)
             return
         self._lines.add(line)
         self._flush(line)
+        while sum(one.waiting_bytes() for one in self._lines) > MOST_BYTES:
+            self._end(min((one for one in self._lines if one.waiting), key=lambda one: one.moved_s), whole=False)
 
     def _say(self, line: Line, data: memoryview) -> None:
         if line in self._lines:

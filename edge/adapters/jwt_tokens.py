@@ -14,7 +14,7 @@ from jwt.algorithms import get_default_algorithms
 
 from edge.core.grants import Caller, check_grants, role_of
 from edge.errors import BadReading, ConfigError, Rejected, Unavailable
-from edge.settings import Jwt
+from edge.settings_gateway import Jwt
 
 FRESH_S = 600.0
 """Published keys are asked for again after this long."""

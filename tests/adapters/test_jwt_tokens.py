@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from edge.adapters.jwt_tokens import JwtTokens
 from edge.core.grants import Role
 from edge.errors import ConfigError, Rejected, Unavailable
-from edge.settings import Jwt
+from edge.settings_gateway import Jwt
 
 SECRET = "a-shared-secret-of-at-least-32-bytes"
 ISSUER = "https://project.example/auth/v1"

@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 
 from edge.adapters.influx import Influx
 from edge.adapters.streams import Streams
-from edge.settings import Config, Jwt
+from edge.settings import Config
+from edge.settings_gateway import Jwt
 from gateway import create_app
 from gateway.hub import Hub
 

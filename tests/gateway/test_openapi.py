@@ -21,7 +21,7 @@ from edge.adapters.streams import Streams
 from edge.core.grants import Caller, Role
 from edge.persist import Outlet
 from edge.settings import Config
-from gateway import create_app
+from gateway import admin, create_app
 from gateway.asks import call_of
 from gateway.assets import ASSETS
 from gateway.hub import Hub
@@ -75,12 +75,15 @@ def whole(probed: Config, streams: Streams, influx: Influx) -> FlaskClient:
 
 
 @pytest.fixture
-def url(whole: FlaskClient, guarded: Config, streams: Streams, influx: Influx) -> Iterator[str]:
+def url(
+    whole: FlaskClient, guarded: Config, streams: Streams, influx: Influx, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
     """The same, listening, with a sample each second that is stored."""
     config = replace(guarded, gateway=replace(guarded.gateway, port=free_port()))
     server = listen(whole.application, config)
     thread = threading.Thread(target=server.serve)
     thread.start()
+    monkeypatch.setattr(admin, "PATIENCE_S", 0.2)  # infer beats, and loads nothing
     stop, outlet = threading.Event(), Outlet(config, Streams.connect(config.redis.url), influx)
 
     def store() -> None:

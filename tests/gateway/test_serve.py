@@ -10,7 +10,8 @@ import urllib3
 from edge.adapters.processes import free_port
 from edge.adapters.streams import Streams
 from edge.errors import ConfigError
-from edge.settings import Config, External, Redis
+from edge.settings import Config, Redis
+from edge.settings_gateway import External
 from gateway.serve import run
 from tests.gateway.conftest import Gateway
 from tests.gateway.house import fill
