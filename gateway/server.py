@@ -145,6 +145,7 @@ class Server(WsgiServer):
     """cheroot, where a client that says nothing, or takes nothing, holds no thread."""
 
     ConnectionClass = Connection
+    keep_alive_conn_limit = MAX_CONNECTIONS
     passed: socket.socket | None = None
     """A socket that listens already, to serve at instead of one of our own."""
     _connections: Any
