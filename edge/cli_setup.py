@@ -185,7 +185,7 @@ def _write(options: argparse.Namespace, file: Path, meter: Meter) -> tuple[bool,
         if input("Write it? [y/N] ").strip().lower() not in {"y", "yes"}:
             raise NilmError("not written")
     write_keeping_rights(file, changed)
-    return True, f"Written into {file}. It counts after: sudo systemctl restart nilm-edge.target"
+    return True, f"Written into {file}. It counts after: sudo nilm-edge-apply"
 
 
 def _text(file: Path) -> str:
