@@ -5,14 +5,13 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edge.adapters.onnx_model import OnnxModel, load_models
 from edge.adapters.streams import Streams
 from edge.circuits import circuits_of
-from edge.core.disaggregator import Disaggregator
+from edge.core.disaggregator import Disaggregator, Model
 from edge.core.prediction import Tick
 from edge.core.sample import Sample
 from edge.errors import Unavailable
-from edge.models import describe_disabled, describe_loaded, models_dir
+from edge.models import describe_disabled, describe_loaded, load_chosen
 from edge.settings import Config
 from edge.unit import Unit, now_ms
 
@@ -48,13 +47,13 @@ def _asked(streams: Streams) -> int:
 class _Loaded:
     """The models that serve, what is said of all of them, and how the last reload went."""
 
-    models: list[OnnxModel]
+    models: list[Model]
     said: list[dict[str, Any]]
     reload: str = ""
 
 
 def _load(config: Config, log: logging.Logger) -> _Loaded:
-    models, disabled = load_models(models_dir(config))
+    models, disabled = load_chosen(config)
     for model in disabled:
         log.error("model %s %s is off: %s", model.id, model.version, model.reason)
     return _Loaded(models, [describe_loaded(model) for model in models] + [describe_disabled(off) for off in disabled])

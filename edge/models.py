@@ -6,13 +6,26 @@ from typing import Any
 import numpy as np
 
 from edge.adapters.onnx_model import OnnxModel, load_models
-from edge.core.disaggregator import Disaggregator
+from edge.core.choice import Chosen
+from edge.core.disaggregator import Disaggregator, Model
 from edge.core.registry import DisabledModel
 from edge.models_folder import SHIPPED_DIR as SHIPPED_DIR  # noqa: PLC0414 - part of what this module tells
+from edge.models_folder import chosen
 from edge.models_folder import models_dir as models_dir  # noqa: PLC0414
+from edge.settings import Config
 
 _TRIAL_S = 600
 _START_MS = 1_767_571_200_000
+
+
+def load_chosen(config: Config) -> tuple[list[Model], list[DisabledModel]]:
+    """The configured folder's models, silent about what the home has not. ConfigError as `chosen`."""
+    models, disabled = load_models(models_dir(config))
+    names = chosen(config)
+    if not names:
+        return list(models), disabled
+    found = [Chosen(model, names) for model in models]
+    return [model for model in found if model.spec.appliances], disabled
 
 
 def describe(folder: Path, *, verify: bool = False) -> list[dict[str, Any]]:
@@ -25,7 +38,7 @@ def describe(folder: Path, *, verify: bool = False) -> list[dict[str, Any]]:
     return found + [describe_disabled(model) for model in disabled]
 
 
-def describe_loaded(model: OnnxModel) -> dict[str, Any]:
+def describe_loaded(model: Model) -> dict[str, Any]:
     """What a model that serves says of itself."""
     spec = model.spec
     return {

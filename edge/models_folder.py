@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from edge.config import did_you_mean
 from edge.core.registry import parse_registry
-from edge.errors import ModelError
+from edge.errors import ConfigError, ModelError
 from edge.settings import Config
 
 SHIPPED_DIR = Path(__file__).parent.parent / "models"
@@ -21,3 +22,18 @@ def on_thresholds_w(config: Config) -> dict[str, float]:
     except (OSError, UnicodeDecodeError, ModelError):
         return {}
     return {appliance.name: appliance.on_threshold_w for spec in specs for appliance in spec.appliances}
+
+
+def chosen(config: Config) -> frozenset[str]:
+    """The appliances that the home has (infer.appliances); empty: nobody said. ConfigError for one that is unknown.
+
+    A registry that cannot be read says so where the models are loaded.
+    """
+    names = frozenset(name.strip() for name in config.infer.appliances.split(",") if name.strip())
+    known = on_thresholds_w(config).keys()
+    for name in sorted(names - known) if known else ():
+        raise ConfigError(
+            f"infer.appliances: no model in {models_dir(config)} has {name!r}"
+            f"{did_you_mean(name, set(known))}; there are {', '.join(sorted(known))}"
+        )
+    return names

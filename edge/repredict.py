@@ -8,13 +8,12 @@ import numpy as np
 
 from edge.adapters.changed_hours import PREDICT, ChangedHours
 from edge.adapters.influx import Influx
-from edge.adapters.onnx_model import OnnxModel, load_models
 from edge.core.backfill import HOUR_MS, hours_between, runs
-from edge.core.disaggregator import Disaggregator
+from edge.core.disaggregator import Disaggregator, Model
 from edge.core.line_protocol import tick_lines
 from edge.core.prediction import Tick
 from edge.core.registry import DisabledModel
-from edge.models import models_dir
+from edge.models import load_chosen
 from edge.settings import Config
 from edge.stored_mains import StoredMains
 
@@ -36,11 +35,11 @@ class Repredictor:
         self._influx = influx
         self._stored = StoredMains(config, influx)
         self._changed = ChangedHours(Path(config.data_dir))
-        self._models_dir = models_dir(config)
+        self._config = config
         self._say = say
         self.seconds = 0
         self.waits = ""
-        self._loaded: tuple[list[OnnxModel], list[DisabledModel]] | None = None
+        self._loaded: tuple[list[Model], list[DisabledModel]] | None = None
 
     def turn(self, building: str, settled_ms: int) -> None:
         """All noted hours of a building, up to `settled_ms`; an hour that is not settled stays noted."""
@@ -48,7 +47,7 @@ class Repredictor:
         due = [hour_ms for hour_ms in noted if hour_ms < settled_ms]
         if not due:
             return
-        models, disabled = self._loaded = self._loaded or load_models(self._models_dir)
+        models, disabled = self._loaded = self._loaded or load_chosen(self._config)
         if disabled or not models:
             off = ", ".join(f"{model.id} {model.version} is off: {model.reason}" for model in disabled) or "no model"
             self.waits = f"predictions wait until each model serves: {off}"

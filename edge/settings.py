@@ -139,6 +139,7 @@ class Infer:
     """From samples to predictions."""
 
     models_dir: str = setting("", "Folder with registry.json and the models; empty for the ones that came along.")
+    appliances: str = setting("", "What the home has, separated by commas; empty for all that the models know.")
 
 
 @dataclass(frozen=True, slots=True)

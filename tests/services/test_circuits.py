@@ -140,6 +140,11 @@ def test_an_outbox_holds_as_many_hours_with_circuits(config: Config) -> None:
             '[[meters]]\n[[meters]]\nappliance = "Oven"\n[[meters]]\nappliance = "Oven"',
             "meters[2].appliance: meters[1] measures 'Oven' already",
         ),
+        (
+            '[infer]\nappliances = "Fridge"\n[[meters]]\n[[meters]]\nappliance = "Oven"',
+            "meters[1].appliance: infer.appliances leaves 'Oven' out",
+        ),
+        ('[infer]\nappliances = "Fridge, Owen"', "infer.appliances: no model in "),
         ('[[meters]]\n[[meters]]\nappliance = "Dishwaser"', "has 'Dishwaser'; did you mean 'Dishwasher'?; there are "),
     ],
 )

@@ -67,3 +67,13 @@ def test_the_old_models_stay_where_the_new_ones_are_broken(config: Config, strea
         _feed(streams, start_s + 50, 50)
         (table,) = streams.predictions("home")
     assert len(table.at_ms) == 100
+
+
+def test_what_the_home_has_not_is_not_said(config: Config, streams: Streams) -> None:
+    with Service("infer", replace(config, infer=replace(config.infer, appliances="Oven, Fridge"))) as service:
+        wait_until(lambda: "infer" in streams.services())
+        _feed(streams, int(time.time()) - 100, 30)
+        (table,) = streams.predictions("home")
+        assert {column.appliance for column in table.columns} == {"Oven", "Fridge"}
+        assert "2 appliances for" in str(streams.services()["infer"]["status"])
+        assert service.process.poll() is None
