@@ -112,15 +112,18 @@ class Snapshot:
         newest = max(
             (day.start_ms + max(day.hours) * HOUR_MS + HOUR_MS for day in days.values() if day.hours), default=0
         )
+        done: set[int] = set()
         for date in sorted(wanted):
-            day = days.get(date) or Day(building, date)
-            self._day(day, wanted.pop(date), closed_ms, said)
+            day, hours = days.get(date) or Day(building, date), wanted.pop(date)
+            self._day(day, hours, closed_ms, said)
+            done |= hours
             if not day.is_compact and day.start_ms < newest and day.end_ms <= closed_ms:  # all of it was counted
                 newest = max(newest, day.end_ms)
         while (first_ms := self._stored.first_ms(building, newest, closed_ms)) is not None:
             day = self.folder.load(building, date_of(first_ms))
             newest = min(day.end_ms, closed_ms)
-            self._day(day, self._stored.hours(building, first_ms // HOUR_MS * HOUR_MS, newest), closed_ms, said)
+            hours = self._stored.hours(building, first_ms // HOUR_MS * HOUR_MS, newest)
+            self._day(day, hours - done, closed_ms, said)
 
     def _mended(self, building: str, date: str, closed_ms: int, wanted: dict[str, set[int]]) -> Day:
         """The day, less what is torn or gone; what InfluxDB may have of it is `wanted` again."""

@@ -71,6 +71,17 @@ def test_months_of_silence_and_a_clock_at_1970_cost_nothing(config: Config, stre
     assert in_parquet(config, "home") == stored
 
 
+@pytest.mark.parametrize("later_s", [4 * HOUR_S, 3 * DAY_S])
+def test_an_hour_that_changed_before_it_was_ever_stored_is_read_once(
+    config: Config, streams: Streams, influx: Influx, later_s: int
+) -> None:
+    fill(influx, "home", [*minute_of(0), *minute_of(2)])
+    ChangedHours(Path(config.data_dir)).note("home", [(START_S + 5) * 1000])
+    said = snapshot(config, streams, START_S + later_s)["buildings"]["home"]
+    assert (said["hours"], said["rows"]) == (2, 2 * 60 * 5)
+    assert same(config, influx)
+
+
 def test_a_gap_stays_a_gap(config: Config, streams: Streams, influx: Influx) -> None:
     fill(influx, "home", [START_S + n for n in range(120) if not 30 <= n < 90])
     snapshot(config, streams, START_S + DAY_S + SOON_S)
