@@ -12,7 +12,8 @@ import urllib3
 from edge.adapters.processes import free_port
 from edge.adapters.streams import Streams
 from edge.config_text import to_toml
-from edge.settings import Config, External
+from edge.settings import Config
+from edge.settings_gateway import External
 from gateway.alive import Alive
 from gateway.server import Server
 from tests.gateway.house import fill
