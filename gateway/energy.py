@@ -61,7 +61,7 @@ def energy() -> Response:
     times = zoned_times(at_ms, where)
     bounds = times if asked.step == HOUR else [day.isoformat() for day in days]
     periods = [
-        {"start": first, "end": end, **_period(sums, [n], tariff.is_set)}
+        {"start": first, "end": end, "start_time": times[n], **_period(sums, [n], tariff.is_set)}
         for n, (first, end) in enumerate(pairwise(bounds))
     ]
     moments = {"today": today.isoformat(), "start_time": times[0], "end_time": times[-1]}

@@ -74,7 +74,7 @@ ENERGY = obj(
     start_time=TIME,
     end_time=TIME,
     currency=TEXT,
-    periods=listed({"allOf": [obj(start=_BOUND, end=_BOUND), _PERIOD]}),
+    periods=listed({"allOf": [obj(start=_BOUND, end=_BOUND, start_time=TIME), _PERIOD]}),
     total=_PERIOD,
 )
 _WEEK = {**listed({**listed(maybe(NUMBER)), "minItems": 24, "maxItems": 24}), "minItems": 7, "maxItems": 7}
@@ -204,6 +204,7 @@ ME = obj(
     role=maybe({"enum": ["viewer", "operator", "admin"]}),
     log_in_with={"enum": ["password", "token"]},
     has_accounts=YES_NO,
+    dashboard_only=YES_NO,
     csrf=maybe(TEXT),
 )
 LOGGED_IN = obj(user=TEXT, role=TEXT, csrf=TEXT)

@@ -14,7 +14,7 @@ from edge.unit import now_ms
 from gateway import proxies
 from gateway.access import Of, Who, access, caller_or_none
 from gateway.asks import JSON, Call, described
-from gateway.callers import COOKIE, csrf_of
+from gateway.callers import COOKIE, EXTERNAL, LOCAL_NETWORK, csrf_of
 from gateway.limits import address_key
 from gateway.parts import parts
 from gateway.problems import Problem, bad
@@ -45,6 +45,7 @@ def me() -> Response:
         "role": who.role.name.lower() if who else None,
         "log_in_with": "token" if callers.takes_tokens else "password",
         "has_accounts": callers.has_accounts,
+        "dashboard_only": EXTERNAL in request.environ or who is LOCAL_NETWORK,
         "csrf": csrf_of(cookie) if cookie else None,
     }
     return json_reply(said)

@@ -26,5 +26,11 @@ export const moment = (at_ms) => (new Date(at_ms).toDateString() === new Date().
 export const logTime = (at_ms) => `${new Date(at_ms).toDateString() === new Date().toDateString() ? '' : `${day.format(at_ms)} `}${timeOfDay(at_ms)}`
 export const dayOf = (date) => day.format(new Date(`${date}T12:00:00`))
 
-export const kilowattHours = (kwh) => `${kwh.toFixed(kwh < 9.995 ? 2 : kwh < 99.95 ? 1 : 0)} kWh`
-export const money = (amount, currency) => new Intl.NumberFormat('en', { style: 'currency', currency, currencyDisplay: 'narrowSymbol' }).format(amount)
+export const kilowattHours = (kwh) => `${Math.abs(kwh) < 9.995 ? kwh.toFixed(2) : Math.abs(kwh) < 99.95 ? kwh.toFixed(1) : rounded(kwh)} kWh`
+export function money(amount, currency) {
+  try {
+    return new Intl.NumberFormat('en', { style: 'currency', currency, currencyDisplay: 'narrowSymbol' }).format(amount)
+  } catch {
+    return `${amount.toFixed(2)} ${currency}` // no code of three letters
+  }
+}
