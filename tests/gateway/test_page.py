@@ -192,7 +192,7 @@ def test_keyboard_reaches_everything(browser: Browser, gateway: Gateway, streams
     with playing(streams, "home"), opened(browser, gateway, []) as page:
         wait_live(page)
         reached = set()
-        for _ in range(20):
+        for _ in range(30):
             page.keyboard.press("Tab")
             reached.add(page.evaluate("document.activeElement.id || document.activeElement.textContent"))
         assert "theme" in reached

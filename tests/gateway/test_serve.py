@@ -105,6 +105,8 @@ def test_the_second_listener(config: Config, streams: Streams, tmp_path: Path) -
     try:
         assert [status(external.port, path) for path in ("/", "/api/me", "/live", "/metrics")] == [200, 200, 404, 404]
         assert status(external.port, "/api/buildings") == 401  # to log in there, always
+        me = urllib3.request("GET", f"http://127.0.0.1:{external.port}/api/me").json()
+        assert me["dashboard_only"] is True
         assert status(gateway.port, "/api/buildings") == 200
     finally:
         assert gateway.stop() == 0

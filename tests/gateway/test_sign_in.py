@@ -39,6 +39,7 @@ def page(accounts: Accounts, config: Config, streams: Streams, influx: Influx) -
 def test_without_an_account_this_machine_may_look_but_change_nothing(client: FlaskClient) -> None:
     assert client.get("/api/me").json == {
         "user": "this machine", "role": "viewer", "log_in_with": "password", "has_accounts": False, "csrf": None,
+        "dashboard_only": False,
     }  # fmt: skip
     assert client.get("/api/buildings").status_code == 200
     assert client.post("/gaps/backfill").status_code == 403
@@ -76,6 +77,7 @@ def test_a_session_from_log_in_to_log_out(page: FlaskClient) -> None:
     me: Any = page.get("/api/me").json
     assert me | {"csrf": ""} == {
         "user": "anna", "role": "admin", "log_in_with": "password", "has_accounts": True, "csrf": "",
+        "dashboard_only": False,
     }  # fmt: skip
     assert answer.json is not None
     assert answer.json["csrf"] == me["csrf"]
