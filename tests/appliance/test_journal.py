@@ -57,3 +57,19 @@ def test_an_error_is_its_own_code(sent: list[dict[str, str]]) -> None:
 def test_without_systemd_there_is_no_journal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOURNAL_STREAM", "8:12345")
     assert not has_journal()
+
+
+def test_the_library_takes_every_line() -> None:
+    """Sent for good: without a journal it goes nowhere, and what the library refuses raises all the same."""
+
+    class Loud(Journal):
+        def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+            raise AssertionError(f"lost: {record.getMessage()}")
+
+    log = logging.Logger("nilm.persist")
+    log.addHandler(Loud(Fields("home")))
+    log.info("started", extra={"code": "started"})
+    try:
+        raise Unavailable("away")
+    except Unavailable:
+        log.exception("it failed")
