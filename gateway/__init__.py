@@ -33,6 +33,7 @@ from gateway import (
     sign_in,
     system,
 )
+from gateway.box import count_answers
 from gateway.callers import make_callers
 from gateway.hub import Hub
 from gateway.minutes import Minutes
@@ -57,7 +58,10 @@ def create_app(
     app = Flask("gateway", static_folder=None)
     callers, recent = make_callers(config, guard), Recent(streams)
     minutes = minutes or Minutes(config, influx)
-    install(app, Parts(config, streams, influx, hub, callers, guard, WindowModels(config), recent, minutes))
+    install(
+        app,
+        Parts(config, streams, influx, hub, callers, guard, WindowModels(config), recent, minutes, count_answers(app)),
+    )
     for group in (
         health,
         system,

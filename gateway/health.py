@@ -7,6 +7,7 @@ from edge import __version__
 from edge.unit import now_ms
 from gateway.access import Of, Who, access, caller
 from gateway.asks import JSON, Call, described
+from gateway.box import Box
 from gateway.checks import check_all, samples_flow
 from gateway.metrics import Figures
 from gateway.parts import parts
@@ -58,5 +59,7 @@ def metrics() -> Response:
     """All services' figures for Prometheus."""
     registry = CollectorRegistry()
     registry.register(Figures(parts().streams, caller().sees, len(parts().hub), now_ms()))
+    registry.register(Box(parts().config, parts().streams, parts().influx))
     ProcessCollector(registry=registry)
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    text = generate_latest(registry) + generate_latest(parts().answers)
+    return Response(text, content_type=CONTENT_TYPE_LATEST)

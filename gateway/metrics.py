@@ -30,6 +30,12 @@ COUNTERS = {
 }
 """Redis counter: its metric (which ends in _total) and what it counts."""
 
+COUNTED = {
+    *("persisted", "rejected"),
+    *("settled_seconds", "sent_seconds", "sent_points", "sent_bytes", "refused_points"),
+}
+"""Numbers of heartbeats that only grow while their service runs; all others may fall as well."""
+
 Metric = CounterMetricFamily | GaugeMetricFamily
 
 
@@ -120,15 +126,16 @@ def _of_services(streams: Streams, now_ms: int) -> Iterator[Metric]:
     services = streams.services()
     up = GaugeMetricFamily("nilm_service_up", "1 while the service's heartbeat is recent.", labels=["service"])
     age = GaugeMetricFamily("nilm_service_heartbeat_age_seconds", "Since the last heartbeat.", labels=["service"])
-    others: dict[str, GaugeMetricFamily] = {}
+    others: dict[str, Metric] = {}
     for service in sorted({*services, *SERVICES}):
         state = services.get(service, {})
         up.add_metric([service], is_up(state, now_ms))
         if (age_s := heartbeat_age_s(state, now_ms)) is not None:
             age.add_metric([service], age_s)
         for name, value in _numbers(state):
-            doc = "As the service says in its heartbeat."
-            others.setdefault(name, GaugeMetricFamily(name, doc, labels=["service"])).add_metric([service], value)
+            kind = CounterMetricFamily if name.removeprefix("nilm_service_") in COUNTED else GaugeMetricFamily
+            family = kind(name, "As the service says in its heartbeat.", labels=["service"])
+            others.setdefault(name, family).add_metric([service], value)
     yield from (up, age, *others.values())
 
 
@@ -140,6 +147,8 @@ def _numbers(state: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         name = re.sub(r"[^a-zA-Z0-9_]", "_", f"nilm_service_{field}")
         if name == "nilm_service_started_ms":
             yield "nilm_service_start_time_seconds", value / 1000
+        elif field.startswith("hours_"):
+            yield f"nilm_service_{field.removeprefix('hours_')}_seconds", value * 3600
         elif name.endswith("_ms"):
             yield name.removesuffix("_ms") + "_seconds", value / 1000
         else:

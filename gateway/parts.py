@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from flask import Flask, current_app
+from prometheus_client import CollectorRegistry
 
 from edge.adapters.influx import Influx
 from edge.adapters.redis_guard import RedisGuard
@@ -31,6 +32,8 @@ class Parts:
     models: WindowModels
     recent: Recent
     minutes: Minutes
+    answers: CollectorRegistry
+    """How the app answers, for /metrics."""
     seen: Seen = field(default_factory=Seen)
 
     def buildings(self) -> list[str]:

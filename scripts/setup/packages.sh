@@ -15,6 +15,7 @@ need_test_programs() {
     need victoria-metrics victoria-metrics
     need chromium chromium
     need openssl openssl
+    need promtool prometheus
     need systemd-analyze systemd
 }
 
