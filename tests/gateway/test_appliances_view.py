@@ -20,6 +20,7 @@ from edge.settings import Config, Tariff
 from tests.gateway.conftest import Gateway
 from tests.gateway.house import CYCLES, fill, now_s, playing, second
 from tests.gateway.test_page import WAIT_MS, opened
+from tests.gateway.test_views import serious
 
 STORED_S = 2400
 WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
@@ -117,6 +118,7 @@ def test_all_appliances_and_a_page_for_each(
             accuracy = api(gateway, "/analytics/accuracy")["appliances"]["Oven"]["week"]
             assert shown(right.locator("tbody tr").last.locator("td").first.inner_text()) == round(accuracy["mae_w"])
             expect(page.locator(".is-now")).to_contain_text("sure")
+            assert serious(page) == []
         # an address that was kept; what is not there; what no model explains
         for address, said in (
             ("Dryer", "It has no meter of its own"),
@@ -147,6 +149,7 @@ def test_on_a_phone_marks_what_is_held_warming_up_or_old(
         expect(page.locator(".for-cycles")).to_contain_text("did not run", timeout=WAIT_MS)
         expect(badges).to_contain_text("last known", timeout=WAIT_MS)
         expect(page.locator("#banner")).to_contain_text("last known ones")
+        assert serious(page) == []
         page.get_by_role("link", name="All appliances").click()
         expect(page.locator("a[data-appliance=Oven]")).to_contain_text("last known", timeout=WAIT_MS)
         assert is_narrow(page)

@@ -17,6 +17,7 @@ from edge.core.line_protocol import sample_line
 from tests.gateway.conftest import Gateway
 from tests.gateway.house import beat, fill, now_s, playing, second
 from tests.gateway.test_page import WAIT_MS, opened
+from tests.gateway.test_views import serious
 from tests.servers import Servers
 
 OFF = {
@@ -100,10 +101,13 @@ def test_an_admin_sees_everything_and_has_gaps_made_up_for(
         # what stops is told, and what to do
         servers.influxd.terminate()
         servers.influxd.wait_or_kill(10)
+        page.get_by_role("link", name="Live").click()
+        page.get_by_role("link", name="System", exact=True).click()
         expect(page.locator("#banner")).to_contain_text("InfluxDB does not answer", timeout=2 * WAIT_MS)
         expect(page.locator("#banner")).to_contain_text("sudo systemctl restart influxdb")
         expect(page.locator("#banner a")).to_contain_text("see System")
         expect(page.locator("[data-service=influxdb]")).to_contain_text("does not answer")
+        assert serious(page) == []
     assert [said for said in errors if "401" not in said] == []
 
 
@@ -120,6 +124,7 @@ def test_others_see_no_more_than_they_may(
         expect(page.locator(".for-log")).to_be_hidden()
         expect(page.locator("#banner")).to_be_hidden()
         assert page.evaluate("document.documentElement.scrollWidth") == 360
+        assert serious(page) == []
         asked = "fetch('/admin/log').then((answer) => answer.status)"
         assert page.evaluate(asked) == 403
         if not buttons:

@@ -21,6 +21,7 @@ export function show(container, context) {
     card('state', texts.state, at.state), card('services', texts.services, at.services),
     h('div', { class: 'beside' }, card('data', texts.data, at.data), at.gaps), card('models', texts.models, at.models), at.log))
   let log = false
+  box.soon() // who comes here wants to know how it is now
   box.watch(() => {
     const system = box.known
     const found = diagnoses({ vitals: live.vitals.state, system, building: context.building })
