@@ -21,6 +21,8 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LOOPBACK_UP = (  # struct ifreq: name, flags IFF_UP | IFF_RUNNING; SIOCSIFFLAGS
     "import fcntl, socket, struct;fcntl.ioctl(socket.socket(), 0x8914, struct.pack('16sH14x', b'lo', 0x41))"
 )
+_REBOOT = 133
+"""How systemd-nspawn says that the machine wants to be started again."""
 _NEEDED = "mosquitto redis-server influxdb python3 libstdc++6"
 
 
@@ -58,17 +60,7 @@ class Booted:
             self._wait(lambda: Path(f"/proc/{self._network.pid}/comm").read_text() == "sleep\n", 10, "a network")
             subprocess.run([*self.beside, sys.executable, "-c", _LOOPBACK_UP], check=True)
             self._console = (self.tree.parent / f"{self.tree.name}.console").open("wb")
-            self._nspawn = subprocess.Popen(
-                [
-                    *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--link-journal=no", "--boot"),
-                    *("--console=pipe", f"--network-namespace-path=/proc/{self._network.pid}/ns/net"),
-                    *("--resolv-conf=off", "--timezone=off", f"--directory={self.tree}"),
-                ],
-                env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=self._console,
-                stderr=subprocess.STDOUT,
-            )
+            self._start()
             self.wait_until_booted()
         except BaseException:
             self.__exit__(None, None, None)
@@ -89,6 +81,19 @@ class Booted:
         self._network.kill()
         self._network.wait(10)
 
+    def _start(self) -> None:
+        self._nspawn = subprocess.Popen(
+            [
+                *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--link-journal=no", "--boot"),
+                *("--console=pipe", f"--network-namespace-path=/proc/{self._network.pid}/ns/net"),
+                *("--resolv-conf=off", "--timezone=off", f"--directory={self.tree}"),
+            ],
+            env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=self._console,
+            stderr=subprocess.STDOUT,
+        )
+
     @property
     def beside(self) -> list[str]:
         """What a command of this host begins with that is to run in the machine's network."""
@@ -106,9 +111,10 @@ class Booted:
 
     def reboot(self) -> None:
         """As `systemctl reboot` does; back when all is started again."""
-        before = self._leader
         self.run("systemctl reboot")
-        self._wait(lambda: self._find_leader() not in {0, before}, 60, "the reboot")
+        self._leader = 0
+        assert self._nspawn.wait(90) == _REBOOT
+        self._start()
         self.wait_until_booted()
 
     def run(self, script: str, within_s: float = 600) -> subprocess.CompletedProcess[str]:
