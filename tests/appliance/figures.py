@@ -8,12 +8,12 @@ _MEASURE_S = 60
 _READ = """
 for unit in {units}; do
     for pid in $(cat /sys/fs/cgroup/system.slice/$unit.service/cgroup.procs); do
-        pss=$(awk '/^Pss:/ {{ print $2 }}' /proc/$pid/smaps_rollup)
+        pss=$(awk '/^Pss:/ {{ print $2 }}' /proc/$pid/smaps_rollup) || continue
         ticks=$(sed 's/.*) //' /proc/$pid/stat | awk '{{ print $12 + $13 }}')
-        written=$(awk '/^write_bytes/ {{ print $2 }}' /proc/$pid/io)
+        written=$(awk '/^write_bytes/ {{ print $2 }}' /proc/$pid/io) || continue
         echo $unit $pss $ticks $written
     done
-done
+done 2>/dev/null
 """
 _TICKS_A_S = 100
 

@@ -62,8 +62,9 @@ class OutsideMeter:
         return found
 
     def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
 
 
 @pytest.fixture
