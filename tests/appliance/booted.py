@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -53,6 +54,8 @@ class Booted:
     def __init__(self, tree: Path) -> None:
         self.tree = tree
         self._leader = 0
+        (mounted,) = re.findall(r"^\S+ (\S+) cgroup2 ", Path("/proc/mounts").read_text(), re.MULTILINE)[:1]
+        self._group = Path(mounted) / f"nilm-test-{os.getpid()}"
 
     def __enter__(self) -> "Booted":
         self._network = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
@@ -78,10 +81,15 @@ class Booted:
                 self._nspawn.kill()
                 self._nspawn.wait(30)
             self._console.close()
+            for group in sorted(self._group.glob("**/"), reverse=True):  # what is inside before what is around it
+                with suppress(OSError):
+                    group.rmdir()
         self._network.kill()
         self._network.wait(10)
 
     def _start(self) -> None:
+        """In a control group of its own: two machines in one would see each other's processes."""
+        self._group.mkdir(exist_ok=True)
         self._nspawn = subprocess.Popen(
             [
                 *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--link-journal=no", "--boot"),
@@ -92,6 +100,7 @@ class Booted:
             stdin=subprocess.DEVNULL,
             stdout=self._console,
             stderr=subprocess.STDOUT,
+            preexec_fn=lambda: (self._group / "cgroup.procs").write_text("0") and None,  # noqa: PLW1509
         )
 
     @property
