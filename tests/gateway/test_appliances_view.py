@@ -12,8 +12,11 @@ import urllib3
 from playwright.sync_api import Browser, Page, expect
 
 from edge.accuracy import Accuracy
+from edge.adapters.accounts import Accounts
 from edge.adapters.influx import Influx
+from edge.adapters.passwords import hash_password
 from edge.adapters.streams import Streams
+from edge.core.grants import Caller, Role
 from edge.core.line_protocol import sample_line, tick_lines
 from edge.core.sample import Flags, Sample
 from edge.settings import Config, Tariff
@@ -109,7 +112,7 @@ def test_all_appliances_and_a_page_for_each(
             power.locator(".plot").hover()
             expect(power.locator(".readout")).to_contain_text(re.compile(r"^\d\d:\d\d · "))
             # a typical day, and how right the model is
-            expect(page.locator(".bar-of-hour").first).to_be_visible(timeout=WAIT_MS)
+            expect(page.locator(".bar-of-hour").first).to_be_attached(timeout=WAIT_MS)
             expect(page.locator(".for-typical .readout")).to_contain_text("Mean power by hour")
             page.get_by_role("button", name="Sat, Sun").click()
             expect(page.get_by_role("button", name="Sat, Sun")).to_have_attribute("aria-pressed", "true")
@@ -155,3 +158,23 @@ def test_on_a_phone_marks_what_is_held_warming_up_or_old(
         assert is_narrow(page)
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.dataset.appliance") is not None
+
+
+def test_who_may_see_one_appliance_sees_that_one(
+    browser: Browser, config: Config, streams: Streams, stored: int, tmp_path: Path
+) -> None:
+    accounts = Accounts(Path(config.data_dir))
+    accounts.add(Caller("otto", Role.VIEWER, ("home/Oven",)), hash_password("correct horse"))
+    with gateway_of(config, tmp_path) as gateway, opened(browser, gateway, [], **PHONE) as page:
+        page.get_by_label("Name").fill("otto")
+        page.get_by_label("Password").fill("correct horse")
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("link", name="Appliances").click()
+        rows = page.locator("a[data-appliance]")
+        expect(rows).to_have_count(1, timeout=WAIT_MS)
+        expect(rows).to_contain_text("kWh", timeout=WAIT_MS)
+        rows.click()
+        expect(page.locator(".slot-4 .for-cycles tbody tr").first).to_be_visible(timeout=WAIT_MS)
+        expect(page.locator(".for-power .area").first).to_be_attached()
+        page.goto(f"{gateway.url}/#/appliances/Dryer")
+        expect(page.locator(".for-cycles")).to_contain_text("not granted to you", timeout=WAIT_MS)

@@ -25,23 +25,32 @@ export function showAppliance(container, context, name) {
 class Page {
   constructor(context, name) {
     Object.assign(this, context, { name, isOther: name === 'other', title: name === 'other' ? strings.other : nameOf(name) })
-    const { store } = context.live
-    const slot = slotsOf(store.appliances).get(name) ?? 'other'
     const at = this.at = {
       power: h('span', { class: 'number' }, '–'), is: h('p', { class: 'is-now' }), badges: h('ul', { class: 'badges' }),
       tiles: h('dl', { class: 'tiles' }), readout: h('p', { class: 'note readout', 'aria-hidden': 'true' }), power_box: h('div', { class: 'plot-box' }), legend: h('p', { class: 'legend' }),
       lanes: h('div', { class: 'plot-box' }), cycles: h('div', {}, h('p', { class: 'note' }, texts.loading)), typical: h('div', { class: 'plot-box' }),
       typicalSaid: h('p', { class: 'note readout' }, texts.loading), right: h('div', {}, h('p', { class: 'note' }, texts.loading)),
     }
-    this.all = h('div', { class: `appliance-page slot-${slot}` },
+    this.swatch = h('i', { 'aria-hidden': 'true' })
+    this.all = h('div', {},
       h('p', { class: 'back' }, h('a', { href: address('appliances') }, h('span', { 'aria-hidden': 'true' }, '‹ '), texts.back)),
       h('section', { class: 'card head' },
-        h('div', {}, h('h1', {}, h('i', { class: `swatch series-${slot}`, 'aria-hidden': 'true' }), this.title),
+        h('div', {}, h('h1', {}, this.swatch, this.title),
           h('p', { class: 'figure' }, at.power, h('span', { class: 'unit' }, ' W')), at.is, at.badges), at.tiles),
       card('power', texts.power, at.readout, at.power_box, at.legend),
       !this.isOther && card('cycles', texts.cycles, at.lanes, at.cycles),
       h('div', { class: 'beside' }, card('typical', texts.typical, this.segments(), at.typicalSaid, at.typical),
         !this.isOther && card('right', texts.right, at.right)))
+  }
+
+  // In its colour, which the other appliances have a say in.
+  paint() {
+    const { appliances } = this.live.store
+    const slot = this.isOther ? 'other' : slotsOf(appliances.includes(this.name) ? appliances : [this.name]).get(this.name)
+    if (slot === this.slot) return
+    this.slot = slot
+    this.all.className = `appliance-page slot-${slot}`
+    this.swatch.className = `swatch series-${slot}`
   }
 
   segments() {
@@ -92,6 +101,7 @@ class Page {
   }
 
   showNow() {
+    this.paint()
     const { store, vitals } = this.live
     const event = store.now
     if (!event) return

@@ -25,17 +25,24 @@ function showAll(container, { live, box, get, building, signal }) {
   let found = null
   let drawn = ''
   live.watch(() => {
-    const names = [...live.store.appliances].sort((a, b) => nameOf(a).localeCompare(nameOf(b)))
+    const names = known()
     if (live.loaded && names.length === 0) setText(note, texts.none)
     if (names.join() !== drawn) build(names)
     for (const [name, row] of rows) showNow(row, name, live)
   }, signal)
   look()
 
+  // Those of the live picture, or where one may not see it, those that were used.
+  function known() {
+    const names = live.loaded ? live.store.appliances : Object.keys(found?.series ?? {}).filter((name) => name && name !== 'other')
+    return [...names].sort((a, b) => nameOf(a).localeCompare(nameOf(b)))
+  }
+
   async function look() {
     try {
       found = await used(get, building, todayOf(box).date)
       setText(note, inWords(found))
+      if (known().join() !== drawn) build(known())
     } catch (error) {
       if (signal.aborted) return
       setText(note, texts.failed(error.message))
@@ -47,8 +54,10 @@ function showAll(container, { live, box, get, building, signal }) {
 
   function build(names) {
     drawn = names.join()
-    const slots = slotsOf(live.store.appliances)
-    rows = new Map([...names, 'other'].map((name) => [name, rowOf(name, slots.get(name) ?? 'other')]))
+    if (names.length === 0) return
+    const slots = slotsOf(live.loaded ? live.store.appliances : names) // by the same order everywhere
+    const all = live.loaded ? [...names, 'other'] : names
+    rows = new Map(all.map((name) => [name, rowOf(name, slots.get(name) ?? 'other')]))
     list.replaceChildren(...[...rows.values()].map((row) => row.item))
     fillUsed()
   }
