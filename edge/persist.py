@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from edge.adapters import systemd
-from edge.adapters.changed_hours import HOUR_MS, MINUTES, PREDICT, ChangedHours
+from edge.adapters.changed_hours import FRESH_MS, HOUR_MS, MINUTES, PREDICT, ChangedHours
 from edge.adapters.files import free_bytes
 from edge.adapters.influx import Influx
 from edge.adapters.spool import Segment, Spool
@@ -143,7 +143,7 @@ class Outlet:
         for building, entries in waiting.items():
             self._write(building, entries)
             self._changed.note(building, _late_ms(entries), (PREDICT,))
-            self._changed.note(building, self._settled_ms(entries), (MINUTES,))
+            self._changed.note(building, _no_longer_fresh_ms(entries), (MINUTES,))
             self._changed.note(building, past_ms := self._past_ms(entries))
             self._count_again(building, past_ms)
             self._streams.remove_from_outbox(building, entries[-1].id)
@@ -156,11 +156,6 @@ class Outlet:
         """What is of an hour that others may have taken for complete: a meter's queue after we were down, a backlog."""
         closed_ms = (now_ms() - self._settle_ms) // HOUR_MS * HOUR_MS
         return [entry.content.at_ms for entry in entries if entry.content.at_ms < closed_ms]
-
-    def _settled_ms(self, entries: list[OutboxEntry]) -> list[int]:
-        """What is of minutes that the gateway may have taken for complete."""
-        settled_ms = now_ms() - self._settle_ms
-        return [entry.content.at_ms for entry in entries if entry.content.at_ms < settled_ms]
 
     def _count_again(self, building: str, times_ms: list[int]) -> None:
         if building in self._circuits:
@@ -242,6 +237,12 @@ def _lines(entries: Iterable[OutboxEntry]) -> list[str]:
         else:
             lines += tick_lines(entry.content)
     return lines
+
+
+def _no_longer_fresh_ms(entries: list[OutboxEntry]) -> list[int]:
+    """What is of minutes that the gateway may have taken for complete."""
+    fresh_ms = now_ms() - FRESH_MS
+    return [entry.content.at_ms for entry in entries if entry.content.at_ms < fresh_ms]
 
 
 def _late_ms(entries: list[OutboxEntry]) -> list[int]:

@@ -13,7 +13,7 @@ from gateway import columns, history, minutes
 from gateway import tables as shape
 from gateway.access import Of, Who, access, caller
 from gateway.asks import JSON, Call, described, takes
-from gateway.kept import Points, as_json
+from gateway.kept import Points, Rows
 from gateway.parameters import (
     Span,
     Wanted,
@@ -26,7 +26,7 @@ from gateway.parameters import (
 from gateway.parts import parts
 from gateway.predictions import appliances_of, only, prediction_columns, prediction_points
 from gateway.readings import reading_columns, reading_points
-from gateway.replies import json_reply
+from gateway.replies import json_reply, rows_reply
 from gateway.schemas import (
     ACCURACY,
     APPLIANCE_ID,
@@ -79,7 +79,7 @@ def readings() -> Response:
         if wanted.columns:
             body = reading_columns(recent.readings)
         else:
-            body = {"points": as_json(recent.rows) if as_is else reading_points(recent.readings)}
+            body = {"points": Rows(recent.rows) if as_is else reading_points(recent.readings)}
     _check_known(wanted.building, found)
     return _reply(wanted, "mains", body, shape.of_readings)
 
@@ -113,10 +113,12 @@ def predictions() -> Response:
         found, any_found = appliances_of(tables), bool(tables)
         from_ms = int(tables[0].at_ms[0]) if tables else 0
         measured = parts().streams.measured(wanted.building, from_ms) if recent.measured and tables else {}
-        if wanted.columns:
+        if wanted.columns and wanted.appliance is None and not measured:
+            body = recent.columns
+        elif wanted.columns:
             body = prediction_columns(tables, wanted.appliance, measured)
         elif recent.rows:
-            body = {"points": as_json(recent.rows)}
+            body = {"points": Rows(recent.rows)}
         else:
             body = {"points": prediction_points(tables, wanted.appliance, measured)}
     _check_known(wanted.building, any_found)
@@ -131,7 +133,7 @@ def _as_is(wanted: Wanted) -> bool:
 
 
 def _rows(kept: Points, *, as_is: bool) -> Any:
-    return as_json(kept.rows) if as_is else kept.as_points()
+    return Rows(kept.rows) if as_is else kept.as_points()
 
 
 def _of_minutes(kept: Points, wanted: Wanted, *, as_is: bool) -> dict[str, Any]:
@@ -167,12 +169,15 @@ def _reply(wanted: Wanted, measurement: str, body: dict[str, Any], shaped: shape
         step_ms = wanted.which.step_s * 1000
         more["next"] = None if first_ms is None else iso_times([first_ms // step_ms * step_ms])[0]
     form: str = _form()
-    points: Any = body.get("points", [])  # as they are kept, only if nothing is done to them
+    points: Any = body.get("points", [])  # Rows only where nothing is done to them
     if form == JSON:
         if wanted.where is not None:
             times = zoned_times([parse_time(point["time"]) for point in points], wanted.where)
             body = {**body, **({"points": shape.at_times(points, times)} if "points" in body else {})}
-        response = json_reply({"building_id": wanted.building, **body, **more})
+        if isinstance(points, Rows):
+            response = rows_reply({"building_id": wanted.building, **more}, "points", points)
+        else:
+            response = json_reply({"building_id": wanted.building, **body, **more})
     else:
         coarse = isinstance(wanted.which, Span) and wanted.which.step_s > 1
         response = shape.table(form, shaped(points, coarse), wanted.where)

@@ -32,7 +32,7 @@ QUIET_S = 3.0
 QUEUE_LENGTH = 30
 """What may wait for one client; who is further behind catches up from the window."""
 PIECE_S = 60
-LOOK_AGAIN_S = 60.0
+LOOK_AGAIN_S, LOOK_EVERY_S = 60.0, 5.0
 """A stream whose caller may no longer see the building ends after so long."""
 
 
@@ -224,7 +224,7 @@ class Hub:
 
     def _look_again(self) -> None:
         """End the streams of callers who may no longer have them; asking may take its time."""
-        while not self._stopped.wait(1.0):
+        while not self._stopped.wait(LOOK_EVERY_S):
             now_s = time.monotonic()
             for client in [client for client in list(self._clients) if now_s - client.allowed_s >= LOOK_AGAIN_S]:
                 client.allowed_s = now_s

@@ -1,6 +1,6 @@
 """Minutes of history, from InfluxDB once: what is asked for is kept by the hour until something in that hour changes.
 
-Whoever stores a second that is older than `history.settle_s` notes its hour for the reader MINUTES, after it is stored
+Whoever stores a second that is older than FRESH_MS notes its hour for the reader MINUTES, after it is stored
 (`edge.persist`, `edge.backfill`, `edge.repredict`). Minutes that ended later than that are asked for each time.
 """
 
@@ -9,7 +9,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from edge.adapters.changed_hours import HOUR_MS, MINUTES, ChangedHours
+from edge.adapters.changed_hours import FRESH_MS, HOUR_MS, MINUTES, ChangedHours
 from edge.adapters.influx import Influx
 from edge.errors import Unavailable
 from edge.settings import Config
@@ -37,7 +37,6 @@ class Minutes:
 
     def __init__(self, config: Config, influx: Influx) -> None:
         self._influx, self._buckets = influx, config.influx
-        self._settle_ms = config.history.settle_s * 1000
         self._notes = ChangedHours(Path(config.data_dir))
         self._lock = threading.Lock()
         self._filling: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -80,7 +79,7 @@ class Minutes:
         return joined(found)
 
     def _closed_ms(self) -> int:
-        return (now_ms() - self._settle_ms) // _STEP_MS * _STEP_MS
+        return (now_ms() - FRESH_MS) // _STEP_MS * _STEP_MS
 
     def _forget_changed(self, building: str) -> None:
         for hour_ms in self._notes.waiting(MINUTES).get(building, []):

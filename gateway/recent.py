@@ -20,7 +20,7 @@ from edge.adapters.redis_terms import at_ms_of
 from edge.adapters.streams import Streams
 from edge.core.prediction import PredictionTable
 from edge.errors import Unavailable
-from gateway.predictions import prediction_points
+from gateway.predictions import prediction_columns, prediction_points
 from gateway.readings import Reading, reading_points
 
 BUILDINGS = 8
@@ -43,6 +43,8 @@ class Predictions:
     """The newest predictions, oldest first; each second as JSON (`rows`) unless some appliance is `measured`."""
 
     tables: list[PredictionTable]
+    columns: dict[str, Any]
+    """Of every appliance, without what is measured."""
     rows: list[bytes]
     measured: bool
 
@@ -121,7 +123,8 @@ class Recent:
         with self._copy(building, "predictions", lambda: _Copy(list, self._prediction_rows)) as copy:
             rows = rows and not copy.measured
             said = copy.as_json(last) if rows else []
-            return Predictions(copy.as_table(last, self._streams.tables), said, copy.measured)
+            tables, columns = copy.as_table(last, self._tables_and_columns)
+            return Predictions(tables, columns, said, copy.measured)
 
     @contextmanager
     def _copy(self, building: str, stream: str, new: Callable[[], _Copy[Any]]) -> Iterator[_Copy[Any]]:
@@ -137,6 +140,10 @@ class Recent:
             yield copy
         finally:
             lock.release()
+
+    def _tables_and_columns(self, entries: list[Entry]) -> tuple[list[PredictionTable], dict[str, Any]]:
+        tables = self._streams.tables(entries)
+        return tables, prediction_columns(tables)
 
     def _prediction_rows(self, entries: Sequence[Entry]) -> list[bytes]:
         return [orjson.dumps(point) for point in prediction_points(self._streams.tables(entries))]

@@ -122,7 +122,7 @@ class Sender:
     def _run(self) -> None:
         swept_s = time.monotonic()
         while not self._stopped:
-            for key, events in self._selector.select(_SWEEP_S):
+            for key, events in self._selector.select(_SWEEP_S if self._lines else None):
                 if isinstance(key.fileobj, socket.socket) and key.data is None:
                     key.fileobj.recv(_READ_BYTES)
                 elif key.data in self._lines:
@@ -163,6 +163,7 @@ class Sender:
             line.spoke_s = time.monotonic()
             line.waiting.append(data)
             if len(line.waiting) == 1:
+                line.moved_s = line.spoke_s  # until now there was nothing to take
                 self._flush(line)
 
     def _ready(self, line: Line, events: int) -> None:

@@ -37,7 +37,8 @@ COUNT_EVERY_S = 30.0
 WARM_EVERY_S = 10.0
 THREADS = 24
 """Of requests; a client that is slow, or an open event stream, holds none."""
-_LARGE_BYTES = 256 * 1024
+_LARGE_BYTES = 16 << 20
+"""Larger than any answer: mapping each one anew costs more than making it."""
 _SWITCH_S = 0.001
 """A thread that makes a long answer gives way to the event streams after so long."""
 MOST_FILES = 4096

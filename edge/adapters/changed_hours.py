@@ -11,6 +11,8 @@ from edge.errors import Unavailable
 HOUR_MS = 3_600_000
 MINUTES = "minutes"
 """The gateway, which keeps minutes; it is told of a changed second as soon as that is no longer new."""
+FRESH_MS = 30_000
+"""What is younger it asks for each time, and need not be told of."""
 READERS = ("snapshot", "sync", MINUTES)
 """Who must look at a changed hour again; each clears its own note."""
 PREDICT = "predict"

@@ -34,7 +34,7 @@ class Influx:
         self._token = token
         self._url = settings.url.rstrip("/")
         self._http = urllib3.PoolManager(
-            timeout=urllib3.Timeout(settings.timeout_s), retries=False, maxsize=4, headers=_authorization(token)
+            timeout=urllib3.Timeout(settings.timeout_s), retries=False, maxsize=24, headers=_authorization(token)
         )
         self._api: str | None = None if settings.api == "auto" else settings.api
         self._write_api: Any = None
