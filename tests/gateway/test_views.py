@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import ExitStack
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -21,7 +22,8 @@ from gateway.assets import ASSETS
 from tests.gateway.conftest import Gateway
 from tests.gateway.house import beat, fill, now_s, playing, second
 from tests.gateway.test_page import WAIT_MS, data, opened, wait_live
-from tests.servers import wait_until
+from tests.servers import Servers, wait_until
+from tests.services.processes import Service
 
 VIEWS = re.findall(r"'(\w+)'", ASSETS["js/router.js"].plain.decode().partition("VIEWS = [")[2].partition("]")[0])
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
@@ -222,3 +224,22 @@ def test_a_day_on_the_live_chart(browser: Browser, gateway: Gateway, streams: St
         expect(page.get_by_role("button", name="1 h", exact=True)).to_have_attribute("aria-pressed", "true")
         assert json.loads(page.evaluate("JSON.stringify(document.querySelector('#chart').ariaLabel)"))
     assert errors == []
+
+
+def test_broker_stopped_and_started(browser: Browser, gateway: Gateway, influx: Influx, servers: Servers) -> None:
+    config = gateway.config
+    with ExitStack() as stack:
+        stack.enter_context(Service("ingest", config))
+        stack.enter_context(Service("simulate", config, "--preceding-hour"))
+        page = stack.enter_context(opened(browser, gateway, []))
+        body, banner = page.locator("body"), page.locator("#banner")
+        expect(body).to_have_attribute("data-state", "unsplit", timeout=60_000)  # what comes is shown; nobody splits it
+        page.evaluate("window.never_reloaded = true")
+        servers.mosquitto.terminate()
+        servers.mosquitto.wait_or_kill(5)
+        expect(body).to_have_attribute("data-state", "stale", timeout=60_000)
+        expect(banner).to_contain_text("MQTT", timeout=WAIT_MS)
+        expect(page.locator(".figure").first).not_to_have_css("opacity", "1")
+        servers.start()
+        expect(body).to_have_attribute("data-state", "unsplit", timeout=60_000)
+        assert page.evaluate("window.never_reloaded")
