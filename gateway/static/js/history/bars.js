@@ -28,7 +28,7 @@ export function drawBars(box, info, { period, sums, slots, currency }) {
     svg('text', { x: plot.left - 6, y: y(tick), class: 'left' }, axisText(tick, high)),
   ])
   const narrow = step < 48
-  const every = Math.ceil(34 / step)
+  const every = Math.ceil((period.kind === 'day' ? 46 : 34) / step)
   const bars = sums.bars.map((bar, n) => {
     const x = plot.left + n * step + gap / 2
     let base = 0

@@ -141,12 +141,13 @@ class HistoryView {
     const slots = slotsOf(sums.total.appliances.size ? [...sums.total.appliances.keys()].filter((name) => name !== 'other') : [])
     const compared = sums.running ? texts.byThen(texts.compare[period.kind]) : texts.compare[period.kind]
     const figure = (label, value, ...more) => h('p', {}, h('span', {}, label), h('b', {}, value), ...more)
-    const percent = sums.byThen.seconds ? change(sums.soFar.import_kwh, sums.byThen.import_kwh) : null
-    const words = percent == null ? (sums.byThen.seconds ? '' : texts.nothingBefore(texts.compare[period.kind]))
+    const known = sums.total.seconds > 0
+    const percent = known && sums.byThen.seconds ? change(sums.soFar.import_kwh, sums.byThen.import_kwh) : null
+    const words = percent == null ? (!known || sums.byThen.seconds ? '' : texts.nothingBefore(texts.compare[period.kind]))
       : percent === 0 ? texts.same(compared) : percent > 0 ? texts.more(percent, compared) : texts.less(-percent, compared)
     at.figures.replaceChildren(
-      figure(texts.used, kwh(sums.total.import_kwh), h('small', {}, words)),
-      sums.total.cost == null ? '' : figure(texts.cost, money(sums.total.cost, answer.currency)),
+      figure(texts.used, known ? kwh(sums.total.import_kwh) : '–', h('small', {}, words)),
+      sums.total.cost == null || !known ? '' : figure(texts.cost, money(sums.total.cost, answer.currency)),
       sums.total.export_kwh > 0.005 ? figure(texts.fed, kwh(sums.total.export_kwh)) : '')
     drawBars(at.bars, at.info, { period, sums, slots, currency: answer.currency })
     at.legend.replaceChildren(
@@ -154,7 +155,7 @@ class HistoryView {
       sums.total.export_kwh > 0.005 ? h('span', {}, h('i', { class: 'mark fed', 'aria-hidden': 'true' }), texts.legendFed) : '',
       texts.barsHint[period.kind])
     setText(at.note, noteOf(sums))
-    at.parts.replaceChildren(...partsOf(sums, slots, answer.currency))
+    at.parts.replaceChildren(...(known ? partsOf(sums, slots, answer.currency) : []))
     this.chooseSeries(sums)
     at.take.replaceChildren(...takeAlong(this.building, this.shown, answer.total.mains != null && !this.me?.dashboard_only))
     setText(at.zone, `${answer.timezone ? texts.zone(answer.timezone) : texts.zoneOfBox}${sums.total.cost == null ? ` ${texts.noTariff}` : ''}`)
