@@ -28,6 +28,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from edge.adapters import history_tables as tables
 from edge.adapters.influx import Influx
+from edge.adapters.onnx_model import load_models
 from edge.adapters.processes import free_port
 from edge.adapters.snapshot_folder import SnapshotFolder
 from edge.adapters.streams import Streams
@@ -36,7 +37,7 @@ from edge.config_text import to_toml
 from edge.core.disaggregator import Disaggregator
 from edge.core.manifest import DAY_MS, Day
 from edge.core.prediction import PredictionTable, Tick
-from edge.models import load_models, models_dir
+from edge.models import models_dir
 from edge.settings import Config, Tariff
 from edge.simulate import Home
 from edge.stack import Stack, private_config

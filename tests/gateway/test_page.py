@@ -238,6 +238,7 @@ def test_first_load_is_small_and_all_from_here(browser: Browser, gateway: Gatewa
         page.goto(gateway.url)
         wait_live(page)
         page.wait_for_timeout(300)
+        print(f"first load: {sum(came)} bytes in {len(came)} answers")
         assert sum(came) <= 200_000
         assert len(came) > 20
         assert {url for url in asked if not url.startswith(f"{gateway.url}/")} == set()
