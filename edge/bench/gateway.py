@@ -34,7 +34,7 @@ _REST_S = 5.0
 
 
 def run(config: Config, duration_s: int, clients: int, out: Path | None) -> dict[str, Any]:
-    """Start the appliance with a day of history and a meter, ask it, load it; print and store the figures."""
+    """Start the appliance with two days of history and a meter, ask it, load it; print and store the figures."""
     unlimited = replace(config.gateway, address_per_min=0, user_per_min=0, streams=_STREAMS + 20, streams_each=0)
     with tempfile.TemporaryDirectory(prefix="nilm-edge-bench-") as folder:
         data_dir = Path(folder)
@@ -90,8 +90,8 @@ def _measure(stack: Stack, duration_s: int, clients: int) -> dict[str, Any]:
     stack.start_servers()
     influx = Influx.connect(config.influx)
     influx.prepare()
-    first_s = (int(time.time()) // _HOUR_S - 26) * _HOUR_S
-    print("writing a day of history …", file=sys.stderr)
+    first_s = (int(time.time()) // _HOUR_S - 50) * _HOUR_S
+    print("writing two days of history …", file=sys.stderr)
     fill(config, influx, first_s, int(time.time()) - _HOUR_S - first_s)
     home = pipeline.start(stack, servers=False)
     live = Live(stack, home)
