@@ -30,10 +30,11 @@ check: ## lint, format and types
 	@$(PYTHON_BIN) -m ruff format --check .
 	@$(PYTHON_BIN) -m mypy
 
-bench: ## measure inference, history and the pipeline into build/bench/
+bench: ## measure inference, history, the gateway and the pipeline into build/bench/
 	@scripts/setup.sh run
 	@.venv/bin/nilm-edge bench inference --json "build/bench/inference-$$(uname -n).json"
 	@.venv/bin/nilm-edge bench history --json "build/bench/history-$$(uname -n).json"
+	@.venv/bin/nilm-edge bench gateway --json "build/bench/gateway-$$(uname -n).json"
 	@.venv/bin/nilm-edge bench pipeline --json "build/bench/pipeline-$$(uname -n).json" $(ARGS)
 
 deb: ## make dist/nilm-edge_<version>_<arch>.deb for this release of Debian

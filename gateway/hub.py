@@ -114,6 +114,8 @@ class Hub:
         self.sender.take(line)
         self.sender.write([line], events.OPENING if self._redis_up else events.OPENING + self._status().data)
         with self._lock:
+            if client not in self._open:  # it is gone already
+                return
             self._clients.add(client)
         self._someone.set()
         self._behind.put(client)
@@ -194,6 +196,10 @@ class Hub:
             self._catch_up(client)
         except Unavailable:
             self._behind.put(client)
+            raise
+        except Exception:  # it comes again, and resumes
+            if client.line:
+                self.sender.close(client.line)
             raise
 
     def _catch_up(self, client: Client) -> None:

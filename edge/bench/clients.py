@@ -31,9 +31,14 @@ class Client:
             self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             return self._read(self._socket)
         except OSError:
-            self._socket.close()
-            self._socket = None
+            self.close()
             raise
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._socket:
+            self._socket.close()
+        self._socket = None
 
     def _read(self, connection: socket.socket) -> tuple[int, int]:
         head = b""
@@ -66,6 +71,7 @@ def ask(port: int, path: str, seconds: float) -> dict[str, Any]:
             status = 0
         took_ms.append((time.monotonic() - began_s) * 1000)
         wrong += status != 200
+    client.close()
     return {"took_ms": took_ms, "errors": wrong, "bytes": size}
 
 
@@ -84,6 +90,7 @@ def load(port: int, paths: Sequence[str], per_s: float, seconds: float, threads:
             with lock:
                 n = next(numbers, None)
             if n is None:
+                client.close()
                 return
             due_s = begin_s + n / per_s
             time.sleep(max(0.0, due_s - time.monotonic()))
@@ -124,6 +131,7 @@ def listen(port: int, path: str, count: int, seconds: float) -> dict[str, Any]:
             if not read:
                 errors.append(f"stream {number} ended")
                 selector.unregister(key.fileobj)
+                key.fileobj.close()  # type: ignore[union-attr]
                 continue
             now_s = time.monotonic()
             texts[number] += _BUFFER[:read]
@@ -141,6 +149,9 @@ def listen(port: int, path: str, count: int, seconds: float) -> dict[str, Any]:
                 newest[number] = at_s
                 last_s[at_s] = now_s
                 heard += 1
+    for key in list(selector.get_map().values()):
+        key.fileobj.close()  # type: ignore[union-attr]
+    selector.close()
     silent = count - len(newest)
     if silent:
         errors.append(f"{silent} streams heard nothing")

@@ -2,6 +2,7 @@ import json
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +15,9 @@ import urllib3
 
 from edge.adapters.streams import Streams
 from edge.settings import Config
+from gateway.hub import Client, Hub
+from gateway.problems import Problem
+from gateway.sender import Line
 from tests.gateway.conftest import Gateway
 from tests.gateway.house import CYCLES, fill, now_s, playing, second
 from tests.servers import Servers, wait_until
@@ -196,3 +200,31 @@ def test_tells_the_mains_while_nothing_is_predicted(gateway: Gateway, streams: S
 def test_wrong_parameters(gateway: Gateway, query: str, status: int) -> None:
     answer = urllib3.request("GET", f"{gateway.url}/api/stream?{query}", timeout=5)
     assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
+
+
+def test_a_client_that_is_gone_before_it_joins_is_forgotten(streams: Streams) -> None:
+    hub = Hub(streams)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        client = Client("home", None, ("address:1",))
+        hub.opens(client)
+        line = Line(ours, deque(), lambda _: hub.left(client), stays=True)
+        hub.stop()  # a line that is taken now ends at once
+        hub.join(client, line)
+        assert (len(hub), hub._clients) == (0, set())
+
+
+def test_a_place_is_counted_once_and_given_back(streams: Streams) -> None:
+    hub = Hub(streams, most=3, most_each=2)
+    clients = [Client("home", None, ("address:1", "user:anna")) for _ in range(2)]
+    for client in clients:
+        hub.opens(client)
+    with pytest.raises(Problem, match="You have 2"):
+        hub.opens(Client("home", None, ("address:2", "user:anna")))
+    hub.opens(Client("home", None, ("address:2",)))
+    with pytest.raises(Problem, match="3 event streams are open"):
+        hub.opens(Client("home", None, ("address:3",)))
+    for client in [*clients, clients[0]]:  # once more counts nothing
+        hub.left(client)
+    assert len(hub) == 1
+    hub.opens(Client("home", None, ("address:1", "user:anna")))
