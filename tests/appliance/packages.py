@@ -39,7 +39,7 @@ def made_for(suite: str) -> Path:
 
 
 def as_version(package: Path, version: str, folder: Path, *, broken: str = "") -> Path:
-    """The same package under another version; `broken`: a module of edge/ that fails as soon as it is loaded."""
+    """The same package under another version; `broken`: a service's module that ends whenever it is run."""
     work = folder / version
     checked("dpkg-deb", "--raw-extract", str(package), str(work))
     control = (work / "DEBIAN/control").read_text()
@@ -57,7 +57,8 @@ def as_version(package: Path, version: str, folder: Path, *, broken: str = "") -
     for compiled in (site / "edge/__pycache__").glob("__init__.*"):
         compiled.unlink()
     if broken:
-        (site / f"edge/{broken}.py").write_text('raise RuntimeError("this version is broken")\n')
+        with (site / f"edge/{broken}.py").open("a") as module:
+            module.write('\n\ndef run(_config: object) -> None:\n    raise RuntimeError("this version is broken")\n')
         for compiled in (site / "edge/__pycache__").glob(f"{broken}.*"):
             compiled.unlink()
     made = folder / package.name.replace(old[1], version, 1)
