@@ -138,9 +138,12 @@ def test_gateway_stopped_and_started(browser: Browser, gateway: Gateway, streams
         gateway.stop()
         expect(page.locator("body")).to_have_attribute("data-state", "lost", timeout=WAIT_MS)
         expect(page.locator("#state")).to_contain_text("Connection lost")
+        page.wait_for_timeout(3000)
         stood_ms = now_s() * 1000
         again = Gateway(gateway.config, tmp_path, gateway.port)
         wait_live(page, after_ms=stood_ms)
+        expect(page.locator("#legend")).to_contain_text("the meter")
+        expect(page.locator("#legend")).not_to_contain_text("gap")  # what was missed came after all
         assert again.stop() == 0
 
 

@@ -41,6 +41,7 @@ export function installGestures(box, view, { plotOf, change, point }, signal) {
     if (!pointers.delete(event.pointerId)) return
     if (event.type === 'pointerup' && moved < CLICK_PX) point(event.clientX) // a tap, or a click
   }
+  document.addEventListener('pointerdown', (event) => box.contains(event.target) || point(null), { signal })
   listen('pointerup', let_go)
   listen('pointercancel', let_go)
   listen('pointerleave', (event) => event.pointerType === 'mouse' && !pointers.size && point(null))
