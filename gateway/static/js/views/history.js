@@ -195,10 +195,11 @@ class HistoryView {
   }
 }
 
-// How much of the time is known, where that is not all of it.
+// How much of the time since there is anything is known, where that is not all of it.
 function noteOf(sums) {
   if (!sums.total.seconds) return texts.nothing
-  const over = sums.bars.slice(0, sums.done)
+  const first = sums.before.seconds ? 0 : sums.bars.findIndex((bar) => bar.seconds) + 1 // in that one it began
+  const over = sums.bars.slice(first, sums.done)
   const expected = over.reduce((sum, bar) => sum + (Date.parse(bar.end) - Date.parse(bar.start)) / 1000, 0)
   const known = over.reduce((sum, bar) => sum + bar.seconds, 0)
   return expected && known / expected < 0.995 ? texts.known(Math.floor((known / expected) * 100)) : ''
