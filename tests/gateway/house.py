@@ -77,11 +77,13 @@ def playing(streams: Streams, building: str, **said: Any) -> Iterator[None]:
     stop = threading.Event()
 
     def play() -> None:
+        played_s = round(time.time()) - 1
         while not stop.wait(1 - time.time() % 1):
-            sample, tick = second(building, round(time.time()))
+            due = [second(building, at_s) for at_s in range(played_s + 1, round(time.time()) + 1)]  # all, if late
+            played_s += len(due)
             with suppress(Unavailable):
-                streams.add_samples([sample])
-                streams.add_ticks([tick])
+                streams.add_samples([sample for sample, _ in due])
+                streams.add_ticks([tick for _, tick in due])
                 beat(streams, **said)
 
     beat(streams, **said)

@@ -1,6 +1,6 @@
 // What is to be seen on the chart, in words: only what is there.
 
-import { ESTIMATED, GAP, HELD, UNKNOWN, UNSPLIT, WARMUP } from './chart/columns.js'
+import { ESTIMATED, GAP, HELD, NOTHING, UNKNOWN, UNSPLIT, WARMUP } from './chart/columns.js'
 import { h } from './dom.js'
 import { nameOf } from './strings.js'
 import { texts } from './strings/live.js'
@@ -8,6 +8,7 @@ import { texts } from './strings/live.js'
 const MARKS = [
   [GAP, 'gap', texts.legendGap], [HELD, 'held', texts.legendHeld], [ESTIMATED, 'estimated', texts.legendEstimated],
   [WARMUP, 'warmup', texts.legendWarmup], [UNSPLIT, 'unsplit', texts.legendUnsplit], [UNKNOWN, 'unknown', texts.legendUnknown],
+  [NOTHING, 'unknown', texts.legendNothing],
 ]
 
 export class Legend {

@@ -50,6 +50,7 @@ export class Store {
     this.base_s = null // the second of index 0
     this.end = 0 // indices known so far
     this.since_s = null // from here on everything stored was loaded
+    this.first_s = null // the first second with a reading among them
     this.newest_s = null
     this.split_s = null // the newest second that has its predictions
     this.mains_w = new Float32Array(ROOM_S).fill(NaN)
@@ -95,6 +96,7 @@ export class Store {
       }
       if (this.band) for (const one of this.band.all) one.block(i, new Float64Array(length), this.end)
       this.end = Math.max(this.end, last_s + 1 - this.base_s)
+      if (readings.at_ms.length) this.first_s = Math.min(this.first_s ?? Infinity, readings.at_ms[0] / 1000)
       this.newest_s = Math.max(this.newest_s ?? 0, (readings.at_ms.at(-1) ?? 0) / 1000)
       if (predictions.at_ms.length) this.split_s = Math.max(this.split_s ?? 0, predictions.at_ms.at(-1) / 1000)
     }
@@ -120,6 +122,7 @@ export class Store {
     this.band?.add(i, event.appliances[this.band.name], this.end)
     this.end = Math.max(this.end, i + 1)
     this.since_s ??= at_s
+    this.first_s ??= at_s
     this.newest_s = Math.max(this.newest_s ?? 0, at_s)
     this.split_s = Math.max(this.split_s ?? 0, at_s)
     this.now = event

@@ -6,6 +6,7 @@ export const WARMUP = 4
 export const UNSPLIT = 8
 export const UNKNOWN = 16 // not loaded yet
 export const ESTIMATED = 32
+export const NOTHING = 64 // before the first reading there is
 
 const SHORT_S = 3 // a shorter silence is drawn over
 
@@ -66,9 +67,10 @@ function stateOf(store, i, j, readings, start_s, step_s, to_s) {
   const { count } = store
   if (store.since_s == null || start_s + step_s <= store.since_s) return UNKNOWN
   if (start_s > to_s) return 0
+  if (start_s + step_s <= store.first_s) return NOTHING
   if (start_s > store.newest_s) return to_s - store.newest_s > SHORT_S ? GAP : 0
   let state = 0
-  const silent_s = j - Math.max(i, store.since_s - store.base_s) - readings
+  const silent_s = j - Math.max(i, Math.max(store.since_s, store.first_s) - store.base_s) - readings
   if (silent_s > SHORT_S || (silent_s > 0 && isLong(store, i, j))) state |= GAP
   if (count.held.sum(i, j)) state |= HELD
   if (count.estimated.sum(i, j)) state |= ESTIMATED
@@ -86,4 +88,4 @@ function isLong(store, i, j) {
 }
 
 // Whether this column interrupts lines and areas.
-export const breaks = (columns, c) => Number.isNaN(columns.mean[c]) && (columns.state[c] & (GAP | UNKNOWN)) !== 0
+export const breaks = (columns, c) => Number.isNaN(columns.mean[c]) && (columns.state[c] & (GAP | UNKNOWN | NOTHING)) !== 0

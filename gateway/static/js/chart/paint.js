@@ -1,6 +1,6 @@
 // Draws columns on a canvas. Coordinates are CSS pixels.
 
-import { ESTIMATED, GAP, HELD, UNKNOWN, UNSPLIT, WARMUP, breaks } from './columns.js'
+import { ESTIMATED, GAP, HELD, NOTHING, UNKNOWN, UNSPLIT, WARMUP, breaks } from './columns.js'
 
 const FADED = 0.2
 export const LANE = 6 // height of the line of marks below the chart
@@ -103,7 +103,7 @@ function paintMains(context, plot, columns, look) {
 
 // Gaps and what is not loaded, over the whole height.
 function paintStretches(context, plot, columns, look) {
-  for (const [kind, fill] of [[UNKNOWN, look.ground], [GAP, look.hatch]]) {
+  for (const [kind, fill] of [[UNKNOWN | NOTHING, look.ground], [GAP, look.hatch]]) {
     context.fillStyle = fill
     for (const [left, width] of stretches(plot, columns, (c) => (columns.state[c] & kind) && Number.isNaN(columns.mean[c]))) {
       context.fillRect(left, plot.top, width, plot.height)

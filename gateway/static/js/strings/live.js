@@ -45,6 +45,7 @@ export const texts = {
   legendUnsplit: 'not split: the meter reported, no model answered',
   legendEstimated: 'estimated afterwards from an energy counter',
   legendUnknown: 'still loading',
+  legendNothing: 'before the first reading',
   partGap: 'no reading for part of it',
   partHeld: 'held: last value stands',
   partWarmup: 'models warming up',
