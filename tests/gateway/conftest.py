@@ -90,6 +90,19 @@ class Gateway:
         return self.process.wait(timeout=5)
 
 
+@contextlib.contextmanager
+def running(config: Config, folder: Path) -> Iterator[Gateway]:
+    """A gateway with a configuration of its own; it must stop as it should, and does not outlive its test."""
+    found = Gateway(config, folder)
+    try:
+        yield found
+        assert found.stop() == 0
+    finally:
+        if found.process.poll() is None:
+            found.process.kill()
+            found.process.wait()
+
+
 @pytest.fixture
 def gateway(config: Config, streams: Streams, tmp_path: Path) -> Iterator[Gateway]:
     """A running gateway."""

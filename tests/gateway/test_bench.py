@@ -11,34 +11,33 @@ from edge.adapters.streams import Streams
 from edge.bench import clients
 from edge.bench.gateway import as_text, mixed, reads
 from edge.settings import Config
-from tests.gateway.conftest import Gateway
+from tests.gateway.conftest import running
 from tests.gateway.house import fill, now_s, playing
 
 
 def test_its_clients_ask_load_and_listen(config: Config, streams: Streams, influx: Influx, tmp_path: Path) -> None:
     assert influx.ping()
     settings = replace(config.gateway, address_per_min=0, user_per_min=0, streams=12, streams_each=0)
-    gateway = Gateway(replace(config, gateway=settings), tmp_path)
-    fill(streams, "home", 120)
-    port, paths = gateway.port, reads("home", now_s())
-    for path in [*paths.values(), *mixed("home", now_s())]:
-        found = clients.ask(port, path, 0.001)
-        assert (found["errors"], found["bytes"] > 0) == (0, True), path
-    assert clients.ask(port, "/nowhere", 0.001)["errors"] == 1
-    heard: list[dict[str, Any]] = []
-    listening = threading.Thread(
-        target=lambda: heard.append(clients.listen(port, "/api/stream?building_id=home", 10, 3.5))
-    )
-    with playing(streams, "home"):
-        listening.start()
-        loaded = clients.load(port, ["/live", paths["readings, last hour"]], 50, 1.0, threads=2)
-        listening.join()
-    assert (loaded["errors"], len(loaded["took_ms"])) == (0, 50)
-    assert heard[0]["errors"] == 0, heard[0]["examples"]
-    assert heard[0]["heard"] >= 20
-    too_many = clients.listen(port, "/api/stream?building_id=home", 14, 0.5)
-    assert too_many["errors"] >= 2
-    assert gateway.stop() == 0
+    with running(replace(config, gateway=settings), tmp_path) as gateway:
+        fill(streams, "home", 120)
+        port, paths = gateway.port, reads("home", now_s())
+        for path in [*paths.values(), *mixed("home", now_s())]:
+            found = clients.ask(port, path, 0.001)
+            assert (found["errors"], found["bytes"] > 0) == (0, True), path
+        assert clients.ask(port, "/nowhere", 0.001)["errors"] == 1
+        heard: list[dict[str, Any]] = []
+        listening = threading.Thread(
+            target=lambda: heard.append(clients.listen(port, "/api/stream?building_id=home", 10, 3.5))
+        )
+        with playing(streams, "home"):
+            listening.start()
+            loaded = clients.load(port, ["/live", paths["readings, last hour"]], 50, 1.0, threads=2)
+            listening.join()
+        assert (loaded["errors"], len(loaded["took_ms"])) == (0, 50)
+        assert heard[0]["errors"] == 0, heard[0]["examples"]
+        assert heard[0]["heard"] >= 20
+        too_many = clients.listen(port, "/api/stream?building_id=home", 14, 0.5)
+        assert too_many["errors"] >= 2
     assert clients.load(port, ["/live"], 10, 0.3, threads=1)["errors"] == 3
 
 

@@ -18,7 +18,7 @@ from edge.settings import Config
 from gateway.hub import Client, Hub
 from gateway.problems import Problem
 from gateway.sender import Line
-from tests.gateway.conftest import Gateway
+from tests.gateway.conftest import Gateway, running
 from tests.gateway.house import CYCLES, fill, now_s, playing, second
 from tests.servers import Servers, wait_until
 
@@ -138,36 +138,34 @@ def test_silent_and_stuck_connections_starve_nobody(gateway: Gateway, streams: S
 def test_more_streams_than_set_are_refused(config: Config, streams: Streams, tmp_path: Path) -> None:
     fill(streams, "home", 2)
     settings = replace(config.gateway, streams=40, streams_each=0)
-    gateway = Gateway(replace(config, gateway=settings), tmp_path)
-    open_streams = [asking(gateway) for _ in range(40)]
-    for connection in open_streams:
-        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
-    answer = urllib3.request("GET", f"{gateway.url}/api/stream?building_id=home", timeout=5, retries=False)
-    assert (answer.status, "Retry-After" in answer.headers) == (503, True)
-    assert urllib3.request("GET", f"{gateway.url}/live", timeout=5).status == 200
-    open_streams.pop().close()
+    with running(replace(config, gateway=settings), tmp_path) as gateway:
+        open_streams = [asking(gateway) for _ in range(40)]
+        for connection in open_streams:
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        answer = urllib3.request("GET", f"{gateway.url}/api/stream?building_id=home", timeout=5, retries=False)
+        assert (answer.status, "Retry-After" in answer.headers) == (503, True)
+        assert urllib3.request("GET", f"{gateway.url}/live", timeout=5).status == 200
+        open_streams.pop().close()
 
-    def opens() -> bool:
-        with asking(gateway) as connection:
-            return connection.recv(4096).startswith(b"HTTP/1.1 200")
+        def opens() -> bool:
+            with asking(gateway) as connection:
+                return connection.recv(4096).startswith(b"HTTP/1.1 200")
 
-    wait_until(opens, 5, "a place that is free again")
-    for connection in open_streams:
-        connection.close()
-    assert gateway.stop() == 0
+        wait_until(opens, 5, "a place that is free again")
+        for connection in open_streams:
+            connection.close()
 
 
 def test_one_address_has_a_part_of_them(config: Config, streams: Streams, tmp_path: Path) -> None:
     fill(streams, "home", 2)
-    gateway = Gateway(replace(config, gateway=replace(config.gateway, streams_each=3)), tmp_path)
-    open_streams = [asking(gateway) for _ in range(3)]
-    for connection in open_streams:
-        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
-    answer = urllib3.request("GET", f"{gateway.url}/api/stream?building_id=home", timeout=5, retries=False)
-    assert (answer.status, "Retry-After" in answer.headers) == (429, True)
-    for connection in open_streams:
-        connection.close()
-    assert gateway.stop() == 0
+    with running(replace(config, gateway=replace(config.gateway, streams_each=3)), tmp_path) as gateway:
+        open_streams = [asking(gateway) for _ in range(3)]
+        for connection in open_streams:
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        answer = urllib3.request("GET", f"{gateway.url}/api/stream?building_id=home", timeout=5, retries=False)
+        assert (answer.status, "Retry-After" in answer.headers) == (429, True)
+        for connection in open_streams:
+            connection.close()
 
 
 def test_tells_when_redis_goes_and_comes(gateway: Gateway, streams: Streams, servers: Servers) -> None:
