@@ -24,7 +24,7 @@ def test_its_clients_ask_load_and_listen(config: Config, streams: Streams, influ
         for path in [*paths.values(), *mixed("home", now_s())]:
             found = clients.ask(port, path, 0.001)
             assert (found["errors"], found["bytes"] > 0) == (0, True), path
-        assert clients.ask(port, "/nowhere", 0.001)["errors"] == 1
+        assert clients.ask(port, "/nowhere", 0.001)["errors"] >= 1
         heard: list[dict[str, Any]] = []
         listening = threading.Thread(
             target=lambda: heard.append(clients.listen(port, "/api/stream?building_id=home", 10, 3.5))
