@@ -54,7 +54,7 @@ def _versions(options: argparse.Namespace) -> Any:
 
     if os.geteuid():
         raise NilmError(f"this takes root: sudo nilm-edge {' '.join(sys.argv[1:2])}")
-    restart = ["systemctl", "restart", "nilm-edge.target"] if Path("/run/systemd/system").exists() else []
+    restart = ["systemctl", "restart", "--no-block", "nilm-edge.target"] if Path("/run/systemd/system").exists() else []
     return Versions(HOME, outcome_of, restart, _sayer(options))
 
 

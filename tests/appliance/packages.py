@@ -9,6 +9,10 @@ from pathlib import Path
 from tests.appliance.machine import REPOSITORY, Machine, base_tree, checked
 
 _CODENAME = "VERSION_CODENAME="
+ENDS = 'def run(_config: object) -> None:\n    raise RuntimeError("this version is broken")'
+HANGS = "def run(_config: object) -> None:\n    import time\n\n    time.sleep(10**6)"
+FAILS = 'raise RuntimeError("this version is broken")'
+"""What a broken service does when it is run; the last one, as soon as it is loaded."""
 _RELEASES = {"bookworm": "deb12", "trixie": "deb13"}
 
 
@@ -38,8 +42,8 @@ def made_for(suite: str) -> Path:
     return package
 
 
-def as_version(package: Path, version: str, folder: Path, *, broken: str = "") -> Path:
-    """The same package under another version; `broken`: a service's module that ends whenever it is run."""
+def as_version(package: Path, version: str, folder: Path, *, broken: str = "", how: str = ENDS) -> Path:
+    """The same package under another version; `broken`: a service's module, at whose end `how` is written."""
     work = folder / version
     checked("dpkg-deb", "--raw-extract", str(package), str(work))
     control = (work / "DEBIAN/control").read_text()
@@ -58,7 +62,7 @@ def as_version(package: Path, version: str, folder: Path, *, broken: str = "") -
         compiled.unlink()
     if broken:
         with (site / f"edge/{broken}.py").open("a") as module:
-            module.write('\n\ndef run(_config: object) -> None:\n    raise RuntimeError("this version is broken")\n')
+            module.write(f"\n\n{how}\n")
         for compiled in (site / "edge/__pycache__").glob(f"{broken}.*"):
             compiled.unlink()
     made = folder / package.name.replace(old[1], version, 1)

@@ -1,0 +1,145 @@
+"""Versions on a booted Debian: tried out, taken, given up by themselves and by hand, with every sample counted.
+
+And one file on the boot partition that makes the box, at its next boot.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.appliance.booted import Booted, bootable_tree
+from tests.appliance.machine import REPOSITORY, checked
+from tests.appliance.packages import FAILS, HANGS, as_version, made_for
+from tests.appliance.test_installed import RECEIVES, OutsideMeter, install, write_meter_down
+
+pytestmark = pytest.mark.appliance
+
+WITHOUT_S = 5.0
+FLEET = """\
+[gateway]
+port = 8090
+admin_token = "a token of more than thirty-two letters"
+
+[homeassistant]
+id = "nilm-{id}"
+"""
+Record = Callable[[str, float], None]
+
+
+@pytest.fixture
+def suite() -> str:
+    return "bookworm"
+
+
+@pytest.fixture
+def folder(suite: str) -> Iterator[Path]:
+    folder = REPOSITORY / "build" / "appliance" / f"{suite}-versions"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def machine(suite: str, folder: Path) -> Iterator[Booted]:
+    checked("cp", "--archive", "--reflink=auto", str(bootable_tree(suite)), str(folder / "tree"))
+    with Booted(folder / "tree") as machine:
+        yield machine
+
+
+def upgrade(machine: Booted, package: Path) -> subprocess.CompletedProcess[str]:
+    shutil.copy(package, machine.tree / "root")
+    return machine.run(f"nilm-edge upgrade /root/{package.name}")
+
+
+def runs(machine: Booted) -> tuple[str, str]:
+    """The version that its links name, and the one that answers."""
+    said = machine.check("readlink /opt/nilm-edge/current; nilm-edge --version").split()
+    return said[0], said[-1]
+
+
+class Lag:
+    """Looks from outside how far what is stored is behind."""
+
+    def __init__(self, machine: Booted) -> None:
+        self._process = subprocess.Popen(
+            [*machine.beside, sys.executable, "-m", "tests.appliance.stored_lag"],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def worst_s(self) -> float:
+        return float(self._process.communicate("\n", timeout=30)[0])
+
+
+def test_versions_come_and_go_without_a_second_lost(machine: Booted, suite: str, folder: Path, record: Record) -> None:
+    package = made_for(suite)
+    install(machine, package)
+    first = runs(machine)[0]
+    meter = OutsideMeter(machine)
+    try:
+        write_meter_down(machine)
+        machine.check("nilm-edge-apply")
+        machine.wait_for(RECEIVES, 90)
+
+        lag = Lag(machine)
+        done = upgrade(machine, as_version(package, "99.1", folder))
+        without_s = lag.worst_s()
+        assert (done.returncode, runs(machine)) == (0, ("99.1", "99.1")), done.stdout
+        record("upgrade: newest stored second behind at worst, s", without_s)
+
+        broken = upgrade(machine, as_version(package, "99.2", folder, broken="ingest", how=FAILS))
+        assert (broken.returncode, runs(machine)) == (1, ("99.1", "99.1"))
+        assert "nothing was changed" in broken.stdout
+
+        hangs = upgrade(machine, as_version(package, "99.3", folder, broken="ingest", how=HANGS))
+        assert (hangs.returncode, runs(machine)) == (1, ("99.1", "99.1")), hangs.stdout
+        assert "99.1 runs again" in hangs.stdout
+        machine.wait_for(RECEIVES, 90)
+
+        back = upgrade(machine, as_version(package, "99.4", folder))
+        assert (back.returncode, runs(machine)) == (0, ("99.4", "99.4")), back.stdout
+        machine.check("nilm-edge rollback")
+        assert runs(machine) == ("99.1", "99.1")
+        machine.wait_for(RECEIVES, 90)
+        assert first != "99.1"
+
+        made_by_one_file(machine)
+        found = meter.count()
+    finally:
+        meter.close()
+    assert found == {
+        **{"sent": found["sent"], "acknowledged": found["sent"], "unacknowledged": 0},
+        **{"missing": [], "doubled": 0, "altered": 0, "invented": 0, "unpredicted": []},
+    }
+    assert without_s - 1 <= WITHOUT_S  # a second is stored once it is over
+
+
+def made_by_one_file(machine: Booted) -> None:
+    """At the next boot, before services start."""
+    boot = machine.tree / "boot/firmware"
+    boot.mkdir(parents=True)
+    (boot / "nilm-edge.toml").write_text(FLEET)
+    machine.reboot()
+    machine.wait_for(RECEIVES, 90)
+    number = machine.check("nilm-edge provision --id").strip()
+    config = json.loads(machine.check("nilm-edge config --json"))
+    assert (config["gateway"]["port"], config["homeassistant"]["id"]) == (8090, f"nilm-{number}")
+    assert {file.name for file in boot.iterdir()} == {"nilm-edge.done.toml"}
+    kept = machine.check("stat -c '%a %U' /etc/nilm-edge/secrets/gateway/admin_token /etc/nilm-edge/config.toml")
+    assert kept.split() == ["600", "root", "640", "root"]
+    token = "Authorization: Bearer a token of more than thirty-two letters"
+    ask = (
+        "import sys, urllib.request as u; "
+        "print(u.urlopen(u.Request('http://127.0.0.1:8090/metrics', headers={sys.argv[1]: sys.argv[2]})).status)"
+    )
+    name, _, value = token.partition(": ")
+    said = checked(*machine.beside, sys.executable, "-c", ask, name, value)
+    assert said.strip() == "200"
