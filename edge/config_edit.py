@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge.adapters.files import write_whole
+from edge.adapters.files import written_whole
 from edge.config import checked, config_with, parse_config
 from edge.config_text import toml_value
 from edge.errors import ConfigError, NilmError
@@ -147,10 +147,10 @@ def write_keeping_rights(file: Path, text: str) -> None:
         about = file.stat() if file.exists() else None
     except OSError as error:
         raise NilmError(f"cannot look at {file}: {error.strerror}") from error
-    write_whole(file, text.encode(), private=about is not None)
-    if about is not None:
-        try:
-            os.chown(file, about.st_uid, about.st_gid)
-            file.chmod(about.st_mode & 0o7777)
-        except OSError as error:
-            raise NilmError(f"cannot give {file} the owner it had: {error.strerror}") from error
+    with written_whole(file, private=about is not None) as stream:
+        stream.write(text.encode())
+        if about is not None:
+            made = os.fstat(stream.fileno())
+            if (made.st_uid, made.st_gid) != (about.st_uid, about.st_gid):  # a service's sandbox forbids it
+                os.fchown(stream.fileno(), about.st_uid, about.st_gid)
+            os.fchmod(stream.fileno(), about.st_mode & 0o7777)
