@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -127,17 +128,20 @@ class Booted:
         self.wait_until_booted()
 
     def run(self, script: str, within_s: float = 600) -> subprocess.CompletedProcess[str]:
-        """Run a shell script in the machine, as root, to its end."""
+        """Run a shell script in the machine, as root, to its end; what it leaves running is not waited for."""
         enter = ["nsenter", f"--target={self._leader}", *("-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w"), "--"]
-        return subprocess.run(
-            [*enter, "env", "-i", f"PATH={_PATH}", "HOME=/root", "LANG=C.UTF-8", "bash", "-c", script],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=within_s,
-        )
+        command = [*enter, "env", "-i", f"PATH={_PATH}", "HOME=/root", "LANG=C.UTF-8", "bash", "-c", script]
+        with tempfile.TemporaryFile("w+") as said:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                check=False,
+                timeout=within_s,
+            )
+            said.seek(0)
+            return subprocess.CompletedProcess(command, done.returncode, said.read())
 
     def check(self, script: str, within_s: float = 600) -> str:
         """The same, where it must go well; what it printed."""
