@@ -2,7 +2,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.cli import main
@@ -22,6 +22,7 @@ def test_the_defaults_read_back_as_they_are_written(tmp_path: Path) -> None:
     assert _load(tmp_path, to_toml(Config(), comments=True)) == Config()
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
 def test_any_text_survives_writing_and_reading(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     config = Config(meters=(Meter(topic=text), Meter(building=text)))
