@@ -83,10 +83,10 @@ def test_versions_come_and_go_without_a_second_lost(machine: Booted, suite: str,
     package = made_for(suite)
     install(machine, package)
     first = runs(machine)[0]
-    meter = OutsideMeter(machine)
+    write_meter_down(machine)
+    machine.check("nilm-edge-apply")
+    meter = OutsideMeter(machine)  # the broker keeps what it says from now on: somebody listens
     try:
-        write_meter_down(machine)
-        machine.check("nilm-edge-apply")
         machine.wait_for(RECEIVES, 90)
 
         lag = Lag(machine)
