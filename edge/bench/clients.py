@@ -60,10 +60,10 @@ class Client:
 
 
 def ask(port: int, path: str, seconds: float) -> dict[str, Any]:
-    """Ask for one thing again and again: how long each took, in ms."""
-    client, took_ms, wrong, size = Client(port), [], 0, 0
+    """Ask for one thing again and again, once at least: how long each took, in ms."""
+    client, took_ms, wrong, size = Client(port), list[float](), 0, 0
     end_s = time.monotonic() + seconds
-    while time.monotonic() < end_s:
+    while not took_ms or time.monotonic() < end_s:
         began_s = time.monotonic()
         try:
             status, size = client.get(path)

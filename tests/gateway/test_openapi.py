@@ -49,6 +49,7 @@ PROBES = ("/e2e/preprocess", "/e2e/inject", "/e2e/redis-buffer", "/e2e/influx-st
 CONFIG = {
     "headers": {"Authorization": f"Bearer {ADMIN_TOKEN}", "X-E2E-Token": E2E_TOKEN},
     "generation": {"max-examples": 5, "deterministic": True},
+    "request-timeout": 30.0,  # POST /admin/reload-models may take 10 s
     "operations": [
         *({"include-path": path, "checks": {"positive_data_acceptance": MAY}} for path in RELATED),
         *(
