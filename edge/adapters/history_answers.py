@@ -32,33 +32,37 @@ def _series(body: bytes) -> Iterator[tuple[list[str], bytes]]:
     """Of each series in each chunk the names of its columns, and its rows as they are packed."""
     unpacker = msgpack.Unpacker(max_buffer_size=max(len(body), 1))
     unpacker.feed(body)
-
-    def pairs() -> Iterator[str]:
-        for _ in range(unpacker.read_map_header()):
-            yield unpacker.unpack()
-
     while unpacker.tell() < len(body):
-        for key in pairs():
+        for key in _keys(unpacker):
             if key != "results":
                 raise ValueError(f"{key}: {unpacker.unpack()!r}")
             for _ in range(unpacker.read_array_header()):
-                for part in pairs():
+                for part in _keys(unpacker):
                     if part == "error":
                         raise ValueError(str(unpacker.unpack()))
-                    if part != "series":
+                    if part == "series":
+                        yield from (_one(unpacker, body) for _ in range(unpacker.read_array_header()))
+                    else:
                         unpacker.skip()
-                        continue
-                    for _ in range(unpacker.read_array_header()):
-                        columns, packed = [], b"\x90"
-                        for what in pairs():
-                            start = unpacker.tell()
-                            if what == "columns":
-                                columns = unpacker.unpack()
-                            else:
-                                unpacker.skip()
-                            if what == "values":
-                                packed = body[start : unpacker.tell()]
-                        yield columns, packed
+
+
+def _one(unpacker: Any, body: bytes) -> tuple[list[str], bytes]:
+    columns, packed = [], bytes([_ROW])
+    for key in _keys(unpacker):
+        start = unpacker.tell()
+        if key == "columns":
+            columns = unpacker.unpack()
+        else:
+            unpacker.skip()
+        if key == "values":
+            packed = body[start : unpacker.tell()]
+    return columns, packed
+
+
+def _keys(unpacker: Any) -> Iterator[str]:
+    """The keys of the map that comes next; what belongs to each is to be taken before the next."""
+    for _ in range(unpacker.read_map_header()):
+        yield unpacker.unpack()
 
 
 def _table(kind: str, name: str, columns: list[str], packed: bytes) -> Table:
