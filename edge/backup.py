@@ -8,7 +8,6 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +27,7 @@ from edge.core.manifest import to_json as day_json
 from edge.core.registry import parse_registry
 from edge.core.segment import pack_segment
 from edge.errors import ModelError, NilmError, Rejected, Unavailable
+from edge.local_time import iso
 from edge.models import models_dir
 from edge.persist import frames_of
 from edge.settings import Config
@@ -148,7 +148,7 @@ class Backup:
             self._buildings |= set(self._stored.buildings())
             for building in sorted(self._buildings):
                 for hour_ms in sorted(self._not_in_parquet(building)):
-                    self._say(f"{building}: the hour from {_iso(hour_ms)}")
+                    self._say(f"{building}: the hour from {iso(hour_ms)}")
                     for kind in RAW:
                         if (found := self._stored.read(kind, building, hour_ms, hour_ms + HOUR_MS)).num_rows:
                             measured = tables.has_measured(found)
@@ -181,7 +181,7 @@ class Backup:
         """End the file; what it holds."""
         told = Manifest(
             __version__,
-            _iso(now_ms()),
+            iso(now_ms()),
             tuple(sorted(self._buildings)),
             tuple(self._writer.members),
             tuple(self._left_out),
@@ -277,7 +277,3 @@ def _files(folder: Path) -> list[Path]:
         and not any(part.startswith(".") for part in file.relative_to(folder).parts)
         and file.suffix != ".part"
     )
-
-
-def _iso(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

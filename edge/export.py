@@ -1,7 +1,6 @@
 """History as a file: stored days from Parquet, the newest hours from InfluxDB, row for row the same."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +14,7 @@ from edge.config import influx_token
 from edge.core.manifest import HOUR_MS, Day, date_of
 from edge.core.wanted import Wanted
 from edge.errors import NilmError, Rejected, Unavailable
+from edge.local_time import iso
 from edge.settings import Config
 from edge.stored_seconds import StoredSeconds, hours_of
 
@@ -69,7 +69,7 @@ def history(folder: SnapshotFolder, stored: StoredSeconds, wanted: Wanted) -> It
                 for start in hours_of(first_ms, at_ms)
             ]
         except Unavailable as error:
-            ends = f"ends at {_iso(newest_ms)}" if newest_ms else "is empty: nothing is snapshotted yet"
+            ends = f"ends at {iso(newest_ms)}" if newest_ms else "is empty: nothing is snapshotted yet"
             raise Unavailable(f"{error}; without InfluxDB, history {ends}") from error
         if wanted.resolution != "1s":
             hours = [tables.minutes(wanted.table, tables.together(wanted.table, hours))]
@@ -116,7 +116,3 @@ def _load(folder: SnapshotFolder, building: str, date: str) -> Day:
 
 def _kind(wanted: Wanted) -> str:
     return wanted.table if wanted.resolution == "1s" else f"{wanted.table}_1m"
-
-
-def _iso(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

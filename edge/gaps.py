@@ -1,6 +1,6 @@
 """What is missing in the local InfluxDB, building by building and day by day, and why."""
 
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from edge.adapters.streams import Streams
 from edge.core.gaps import UNKNOWN, Gap, gaps_between, reason
 from edge.core.sample import Flags
 from edge.errors import Unavailable
-from edge.local_time import days
+from edge.local_time import days, iso
 from edge.settings import Config
 from edge.stored_mains import QUARTER_MS, StoredMains
 from edge.unstored import oldest_unstored_ms
@@ -37,7 +37,7 @@ class Gaps:
             first_ms = self._stored.first_ms(building)
             start_ms = min(max(end_ms - days_back * DAY_MS, first_ms or end_ms), end_ms)
             found[building] = self._building(building, start_ms, end_ms, where)
-        return {"from": _iso(end_ms - days_back * DAY_MS), "to": _iso(end_ms), "buildings": found}
+        return {"from": iso(end_ms - days_back * DAY_MS), "to": iso(end_ms), "buildings": found}
 
     def _building(self, building: str, start_ms: int, end_ms: int, where: tzinfo) -> dict[str, Any]:
         span = (building, start_ms, end_ms)
@@ -67,8 +67,8 @@ class Gaps:
             reasons = [UNKNOWN] * len(gaps)
         return [
             {
-                "start": _iso(gap.start_ms),
-                "end": _iso(gap.end_ms),
+                "start": iso(gap.start_ms),
+                "end": iso(gap.end_ms),
                 "seconds": (gap.end_ms - gap.start_ms) // 1000,
                 "reason": why,
             }
@@ -111,7 +111,3 @@ def _said(sums: dict[str, Any]) -> str:
     rest = [f"{sums[name]} {name.replace('_', ' ')}" for name in ("held", "estimated", "without_prediction")]
     share = 100 * sums["stored"] / sums["seconds"] if sums["seconds"] else 100
     return f"{sums['missing']} s missing of {sums['seconds']} ({int(share * 100) / 100:g} % there), {', '.join(rest)}"
-
-
-def _iso(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

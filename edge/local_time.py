@@ -25,6 +25,11 @@ def zone(name: str) -> tzinfo:
         ) from error
 
 
+def iso(at_ms: int) -> str:
+    """A moment in UTC to the second, such as 2026-11-21T04:02:12Z."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 class WallClock:
     """Turns times without a zone into UTC, row after row in the order of the log."""
 

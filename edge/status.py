@@ -12,6 +12,7 @@ from edge.core.sample import Flags
 from edge.core.vitals import heartbeat_age_s, is_up
 from edge.durability import DURABILITY
 from edge.errors import NilmError
+from edge.local_time import iso
 from edge.safe_mode import ACTIVE, why_safe
 from edge.settings import Config
 
@@ -23,7 +24,7 @@ def status(streams: Streams, influx: Influx, config: Config, now_ms: int, last_s
     """Everything a person or a monitor wants to know, as JSON; Unavailable without Redis."""
     safe = why_safe(config)
     return {
-        "at": _iso(now_ms),
+        "at": iso(now_ms),
         "safe_mode": safe,
         "services": {
             name: _service(said, now_ms)
@@ -93,7 +94,7 @@ def building_state(streams: Streams, building: str, now_ms: int) -> dict[str, An
     newest_ms, oldest_ms = streams.newest_ms(building, "window"), streams.oldest_ms(building, "window")
     return {
         "window_length": streams.length(building, "window"),
-        "newest": _iso(newest_ms) if newest_ms else None,
+        "newest": iso(newest_ms) if newest_ms else None,
         "newest_age_s": (now_ms - newest_ms) / 1000 if newest_ms else None,
         "oldest_age_s": (now_ms - oldest_ms) / 1000 if oldest_ms else None,
         "predictions_length": streams.length(building, "predictions"),
@@ -115,8 +116,8 @@ def _check(streams: Streams, influx: Influx, config: Config, building: str, last
     sampled = [sample.at_ms for sample in samples]
     predicted = [at_ms for table in streams.predictions(building) for at_ms in table.at_ms.tolist() if at_ms in inside]
     found = {
-        "from": _iso(start_ms + 1000),
-        "to": _iso(end_ms),
+        "from": iso(start_ms + 1000),
+        "to": iso(end_ms),
         "seconds": last_s,
         "samples": len(sampled),
         "held": sum(1 for sample in samples if sample.flags & Flags.HELD),
@@ -149,7 +150,3 @@ def _stored(influx: Influx, config: Config, building: str, start_ms: int, end_ms
     series = influx.query(config.influx.bucket_pred, query, bounds)
     stored = {one.tags["appliance"]: [row[0] for row in one.values] for one in series}
     return {"": [row[0] for one in mains for row in one.values], **stored}
-
-
-def _iso(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
