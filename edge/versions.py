@@ -6,12 +6,12 @@ A link is replaced by renaming: there is one at any moment. What a version can d
 own program, so that one that is broken is told by its exit code.
 """
 
-import os
 import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from edge.adapters.files import sync_folder
 from edge.errors import NilmError
 
 HOME = Path("/opt/nilm-edge")
@@ -51,11 +51,7 @@ class Versions:
             new.unlink(missing_ok=True)
             new.symlink_to(version)
             new.rename(self.home / link)
-            folder = os.open(self.home, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(self.home)
         except OSError as error:
             raise NilmError(f"cannot set {self.home / link}: {error.strerror}; are you root?") from error
 

@@ -1,8 +1,8 @@
 """Prometheus figures of the box itself: its disk, its clock, InfluxDB, the models that serve, and how it answers."""
 
-import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Histogram, disable_created_metrics
@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from edge.adapters.clock import is_synchronised
+from edge.adapters.files import free_bytes
 from edge.adapters.influx import Influx
 from edge.adapters.streams import Streams
 from edge.errors import Unavailable
@@ -34,10 +35,10 @@ class Box(Collector):
             "nilm_data_disk_reserve_bytes", "Free bytes below which InfluxDB is given nothing.", value=reserve_bytes
         )
         try:
-            free_bytes = shutil.disk_usage(self._config.data_dir).free
-        except OSError:
-            free_bytes = 0
-        yield GaugeMetricFamily("nilm_data_disk_free_bytes", "Free bytes on the disk of data_dir.", value=free_bytes)
+            free = free_bytes(Path(self._config.data_dir))
+        except Unavailable:
+            free = 0
+        yield GaugeMetricFamily("nilm_data_disk_free_bytes", "Free bytes on the disk of data_dir.", value=free)
         serving = GaugeMetricFamily("nilm_model_serving", "1 while this model serves.", labels=["model", "version"])
         try:
             for model in self._streams.services().get("infer", {}).get("models", []):

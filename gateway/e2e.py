@@ -1,6 +1,5 @@
 """/e2e: probes for a check of a running appliance, step by step; only where they are asked for, for a token."""
 
-import json
 import re
 import time
 from hmac import compare_digest
@@ -18,6 +17,7 @@ from edge.stored_spans import StoredSpans
 from edge.unit import now_ms
 from gateway.access import Of, Who, access
 from gateway.asks import JSON, Call, described, takes
+from gateway.bodies import json_object
 from gateway.infer import window_of
 from gateway.parts import parts
 from gateway.problems import Problem, bad
@@ -66,7 +66,7 @@ def install(app: Flask, config: Config) -> None:
 @described(Call(takes(E2E_TOKEN), {200: {JSON: PREPROCESSED}}, body=PREPROCESS))
 def preprocess() -> Response:
     """What each model gets to see of the last second of a window."""
-    return json_reply({"models": parts().models.preprocess(window_of(_body().get("window")))})
+    return json_reply({"models": parts().models.preprocess(window_of(json_object().get("window")))})
 
 
 @pages.post("/inject")
@@ -74,7 +74,7 @@ def preprocess() -> Response:
 @described(Call(takes(E2E_TOKEN), {202: {JSON: INJECTED}}, body=INJECT))
 def inject() -> Response:
     """Put in a sample of now, as ingest does: it is predicted and stored as any other."""
-    said = _body()
+    said = json_object()
     run_id, power_kw = _run_id(said.get("run_id")), said.get("power_kw", 1.0)
     if type(power_kw) not in {int, float} or not -1000 <= power_kw <= 1000:
         raise bad("power_kw", "power_kw is a number from -1000 to 1000.")
@@ -145,13 +145,3 @@ def _run_id(value: Any) -> str:
     if not isinstance(value, str) or not _RUN_ID.fullmatch(value):
         raise bad("run_id", "run_id is 1-64 of A-Z a-z 0-9 _ . -", 400 if value is None else 422)
     return value
-
-
-def _body() -> dict[str, Any]:
-    try:
-        said = json.loads(request.get_data()) if request.is_json else None
-    except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
-        raise Problem(400, "Send a JSON object as application/json.")
-    return said

@@ -1,6 +1,5 @@
 """/infer: what the models say of a window of one's own, answered once it is stored, and stored once."""
 
-import json
 import re
 import secrets
 import time
@@ -17,6 +16,7 @@ from edge.log import request_id
 from edge.unit import now_ms
 from gateway.access import Of, Who, access, caller, may_name
 from gateway.asks import JSON, Call, described, takes
+from gateway.bodies import json_object
 from gateway.parts import parts
 from gateway.problems import Problem, bad
 from gateway.replies import json_reply
@@ -111,12 +111,7 @@ def _store(line: str, building: str, appliance: str, at_ns: int) -> None:
 
 
 def _body() -> dict[str, Any]:
-    try:
-        said = json.loads(request.get_data()) if request.is_json else None
-    except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
-        raise Problem(400, "Send a JSON object as application/json.")
+    said = json_object()
     for name in said:
         if name not in _MEMBERS:
             raise bad("body", f"There is no member {name[:80]!r}; known are {', '.join(_MEMBERS)}.")

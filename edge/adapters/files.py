@@ -58,13 +58,18 @@ def written_whole(file: Path, *, private: bool = False) -> Iterator[BinaryIO]:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(file.parent)
     except OSError as error:
         raise Unavailable(f"cannot write {file}: {error.strerror}") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """On return the names in `folder` are on the disk."""
+    inside = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(inside)
+    finally:
+        os.close(inside)
 
 
 def hand_over(folder: Path) -> None:

@@ -12,12 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
-from tests.appliance.machine import CACHE, Machine, base_tree, checked
+from tests.appliance.machine import CACHE, REPOSITORY, Machine, base_tree, checked
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LOOPBACK_UP = (  # struct ifreq: name, flags IFF_UP | IFF_RUNNING; SIOCSIFFLAGS
@@ -179,3 +179,21 @@ class Booted:
     def _last_words(self) -> str:
         log = self.run("journalctl --no-pager -o short -n 60").stdout if self._leader else ""
         return f"\n--- the machine's journal ends with\n{log}"
+
+
+@contextmanager
+def scratch(suite: str, what: str) -> Iterator[Path]:
+    """A folder on the disk of this checkout: a machine's tree is large."""
+    folder = REPOSITORY / "build" / "appliance" / f"{suite}-{what}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def fresh(suite: str, folder: Path) -> Iterator[Booted]:
+    """A machine of its own below `folder`, booted."""
+    checked("cp", "--archive", "--reflink=auto", str(bootable_tree(suite)), str(folder / "tree"))
+    with Booted(folder / "tree") as machine:
+        yield machine

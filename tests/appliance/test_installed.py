@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.appliance.booted import Booted, bootable_tree
+from tests.appliance.booted import Booted, fresh, scratch
 from tests.appliance.figures import figures
-from tests.appliance.machine import REPOSITORY, checked
+from tests.appliance.machine import REPOSITORY
 from tests.appliance.outside_meter import TOPIC
 from tests.appliance.packages import as_version, made_for
 
@@ -29,18 +29,13 @@ Record = Callable[[str, float], None]
 
 @pytest.fixture
 def folder(suite: str) -> Iterator[Path]:
-    """On the disk of this checkout: the machine's tree is large."""
-    folder = REPOSITORY / "build" / "appliance" / f"{suite}-installed"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    yield folder
-    shutil.rmtree(folder)
+    with scratch(suite, "installed") as folder:
+        yield folder
 
 
 @pytest.fixture
 def machine(suite: str, folder: Path) -> Iterator[Booted]:
-    checked("cp", "--archive", "--reflink=auto", str(bootable_tree(suite)), str(folder / "tree"))
-    with Booted(folder / "tree") as machine:
+    with fresh(suite, folder) as machine:
         yield machine
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.appliance.booted import Booted, bootable_tree
+from tests.appliance.booted import Booted, fresh, scratch
 from tests.appliance.machine import REPOSITORY, checked
 from tests.appliance.packages import FAILS, HANGS, as_version, made_for
 from tests.appliance.test_installed import RECEIVES, OutsideMeter, install, write_meter_down
@@ -38,17 +38,13 @@ def suite() -> str:
 
 @pytest.fixture
 def folder(suite: str) -> Iterator[Path]:
-    folder = REPOSITORY / "build" / "appliance" / f"{suite}-versions"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    yield folder
-    shutil.rmtree(folder)
+    with scratch(suite, "versions") as folder:
+        yield folder
 
 
 @pytest.fixture
 def machine(suite: str, folder: Path) -> Iterator[Booted]:
-    checked("cp", "--archive", "--reflink=auto", str(bootable_tree(suite)), str(folder / "tree"))
-    with Booted(folder / "tree") as machine:
+    with fresh(suite, folder) as machine:
         yield machine
 
 
