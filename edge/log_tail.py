@@ -11,6 +11,7 @@ from edge.log_lines import Line, read_line, read_lines
 
 SERVICES = ("ingest", "infer", "persist", "gateway", "sync", "snapshot", "backfill", "announce", "simulate")
 SERVERS = {"mosquitto": "mosquitto", "redis": "redis-server", "influxdb": "influxdb"}
+UNITS = {**{name: f"nilm-{name}" for name in SERVICES}, "simulate": "nilm-simulator", **SERVERS}
 """Name, and that of its unit."""
 _FILES = {**{name: name for name in SERVICES}, "mosquitto": "mosquitto", "redis": "redis-server", "influxdb": "influxd"}
 NAMES = (*SERVICES, *SERVERS)
@@ -50,7 +51,7 @@ def _of_file(folder: Path, name: str) -> list[Line]:
 
 
 def _of_journal(names: tuple[str, ...], lines: int) -> list[tuple[str, Line]]:
-    units = {f"{SERVERS.get(name, f'nilm-{name}')}.service": name for name in names}
+    units = {f"{UNITS[name]}.service": name for name in names}
     found = []
     for entry in journal(list(units), lines):
         line = read_line(entry.message, zone(""))

@@ -29,11 +29,15 @@ def from_redis(streams: Streams, known: list[str], now_ms: int) -> dict[str, Any
     return {"services": said, "buildings": {name: _building(streams, name, meters, now_ms) for name in names}}
 
 
+def wanted_services(config: Config, said: Mapping[str, Any], now_ms: int) -> list[str]:
+    """The services that this box should have, but in safe mode; one that runs without being asked for counts, too."""
+    more = {"sync": bool(config.central.url), "announce": config.homeassistant.enabled}
+    return [*SERVICES, *(name for name, on in more.items() if on or is_up(said.get(name, {}), now_ms))]
+
+
 def service_states(said: Mapping[str, Any] | None, config: Config, now_ms: int) -> list[dict[str, Any]]:
     """Each service that this box should have; `said` is what they said of themselves, None where nobody can know."""
-    wanted = [*SERVICES, *(["sync"] if config.central.url else [])]
-    if config.homeassistant.enabled or is_up((said or {}).get("announce", {}), now_ms):
-        wanted.append("announce")
+    wanted = wanted_services(config, said or {}, now_ms)
     return [_service(name, None if said is None else said.get(name, {}), now_ms) for name in wanted]
 
 

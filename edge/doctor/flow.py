@@ -6,11 +6,12 @@ from pathlib import Path
 from edge import __version__
 from edge.adapters.streams import Streams
 from edge.core.sample import WINDOW_S
-from edge.core.vitals import SERVICES, heartbeat_age_s, is_up
+from edge.core.vitals import heartbeat_age_s, is_up
 from edge.doctor.finding import Finding, Look, fault, ok, warning
 from edge.doctor.servers import TIMEOUT_S
 from edge.errors import Unavailable
 from edge.safe_mode import ACTIVE, why_safe
+from edge.system import wanted_services
 
 _STALE_S, _BEHIND_S = 10.0, 10.0
 _MINUTE_S = 60
@@ -32,11 +33,7 @@ def services(look: Look) -> _Found:
     if look.redis_is_away:
         yield warning("services", "not known while Redis is away", "They tell it how they are.", "Start Redis first.")
         return
-    if why_safe(config, look.root):
-        wanted: tuple[str, ...] = ACTIVE
-    else:
-        more = [name for name, on in (("sync", config.central.url), ("announce", config.homeassistant.enabled)) if on]
-        wanted = (*SERVICES, *more)
+    wanted = ACTIVE if why_safe(config, look.root) else wanted_services(config, look.services, look.now_ms)
     log = "Its log says why: journalctl -u nilm-{0}, or log/{0}.log in the folder of nilm-edge run."
     for name in wanted:
         said = look.services.get(name, {})

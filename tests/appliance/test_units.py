@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edge import log_tail
 from edge.cli import _parser
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +79,11 @@ def test_nothing_waits_in_a_circle_at_boot(units: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("SYSTEMD_UNIT_PATH", f"{units}:")  # and the system's own
     said = analyze("verify", "default.target").stdout
     assert not [line for line in said.splitlines() if "cycle" in line or "nilm" in line]
+
+
+def test_each_log_is_that_of_a_unit() -> None:
+    ours = {f"{unit}.service" for name, unit in log_tail.UNITS.items() if name not in log_tail.SERVERS}
+    assert ours <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -105,6 +105,8 @@ def test_services_that_are_silent_or_of_another_version(config: Config) -> None:
     assert found["nilm-persist"].level is Level.WARNING
     with_central = replace(config, central=replace(config.central, url="http://x"))
     assert "nilm-sync" in {one.check for one in flow.services(look(with_central, beats))}
+    beats["announce"] = beats["gateway"]  # by hand, without being asked for
+    assert "nilm-announce" in {one.check for one in flow.services(look(config, beats))}
 
 
 def test_what_systemd_says_is_judged() -> None:
