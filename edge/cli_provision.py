@@ -48,3 +48,5 @@ def _provision(options: argparse.Namespace) -> None:
     print(f"{file}: {len(done['settings'])} settings are in {done['config']}")
     for name in done["secrets"]:
         print(f"a secret is in {box.secrets / name}")
+    if done["account"]:
+        print(f"nilm-gateway makes the admin account {done['account']} when it starts")

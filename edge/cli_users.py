@@ -1,4 +1,4 @@
-"""The commands about accounts: nilm-edge user add, list, remove, password, token."""
+"""The commands about accounts: nilm-edge user add, list, remove, password, token, hash."""
 
 import argparse
 import getpass
@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from edge.adapters.accounts import Accounts
-from edge.core.grants import ALL, Caller, Role, check_grants, check_name, role_of
+from edge.core.grants import ALL, Caller, Role, check_grants, check_name, check_password, role_of
 from edge.errors import BadReading, NilmError
 from edge.settings import Config
 
 Command = Callable[[Any, str, str, str], argparse.ArgumentParser]
 Load = Callable[[argparse.Namespace], Config]
-MIN_PASSWORD = 10
 
 
 def add(commands: Any, command: Command, load: Load) -> None:
@@ -43,6 +42,14 @@ def add(commands: Any, command: Command, load: Load) -> None:
     about("list", "the accounts, their roles, grants and tokens", "list --json", _list).add_argument(
         "--json", action="store_true", help="as JSON"
     )
+    hashed = which.add_parser(
+        "hash",
+        help="print a password's hash, for [account] of a provisioning file",
+        description="Print a password's hash, for [account] of a provisioning file. Asks for the password.",
+        epilog="Example:\n  nilm-edge user hash",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    hashed.set_defaults(do=_hash)
     about("remove", "remove an account with its sessions and tokens", "remove anna", _remove)
     about("password", "give an account another password; ends its sessions", "password anna", _password)
     token = about("token", "make an API token for a program, shown once", "token anna --label backup-script", _token)
@@ -104,6 +111,12 @@ def _password(options: argparse.Namespace, accounts: Accounts) -> None:
     print(f"{options.name} has another password and is logged out everywhere; API tokens stay.")
 
 
+def _hash(_options: argparse.Namespace) -> None:
+    from edge.adapters.passwords import hash_password  # noqa: PLC0415
+
+    print(hash_password(_ask_password("")))
+
+
 def _token(options: argparse.Namespace, accounts: Accounts) -> None:
     from edge.unit import now_ms  # noqa: PLC0415
 
@@ -125,16 +138,15 @@ def _token(options: argparse.Namespace, accounts: Accounts) -> None:
 def _ask_password(name: str) -> str:
     """A password from the terminal, twice, or the first line of standard input."""
     if sys.stdin.isatty():
-        password = getpass.getpass(f"Password for {name}: ")
+        password = getpass.getpass(f"Password for {name}: " if name else "Password: ")
         if password != getpass.getpass("Once more: "):
             raise NilmError("the two passwords differ")
     else:
         password = sys.stdin.readline().rstrip("\r\n")
-    if len(password) < MIN_PASSWORD or password == name:
-        raise NilmError(f"a password has {MIN_PASSWORD} characters or more, and is not the name")
-    if len(password) > 1024 or not password.isprintable():
-        raise NilmError("a password is at most 1024 characters that can be typed")
-    return password
+    try:
+        return check_password(name, password)
+    except BadReading as error:
+        raise NilmError(f"{error}") from error
 
 
 def _check_known(name: str, accounts: Accounts) -> None:

@@ -1,8 +1,8 @@
 """`nilm-edge provision`: one file says what a box is to be: settings go into the configuration, secrets into files.
 
 It is TOML with the tables of config.toml, where each `..._file` of a secret may be given without `_file`, as the secret
-itself. `{id}` in a text stands for twelve hexadecimal digits that this machine alone has, `{hostname}` for its name. It
-may be done twice: what is left after a power cut is done again.
+itself; and with `[account]`, the first admin. `{id}` in a text stands for twelve hexadecimal digits that this machine
+alone has, `{hostname}` for its name. It may be done twice: what is left after a power cut is done again.
 """
 
 import re
@@ -21,6 +21,7 @@ from edge.config import config_with, parse_config
 from edge.config_edit import with_settings, write_keeping_rights
 from edge.config_text import SECRET_FILES, toml_value
 from edge.errors import ConfigError, NilmError
+from edge.new_accounts import NewAccount, leave, read_account
 from edge.settings import Config, settings_of, tables_of
 
 PLACES = ("boot/firmware/nilm-edge.toml", "boot/nilm-edge.toml", "etc/nilm-edge/provision.toml")
@@ -54,10 +55,13 @@ class Box:
 def provision(file: Path, box: Box) -> dict[str, Any]:
     """Take the file over; what was done, without secrets. ConfigError: nothing was changed, the file says why not."""
     try:
-        settings, secrets = _read(file, box)
+        settings, secrets, account = _read(file, box)
         text = box.config.read_text(encoding="utf-8") if box.config.exists() else ""
         parse_config(text, str(box.config))
         changed = with_settings(text, str(box.config), settings)
+        data_dir = parse_config(changed, str(box.config)).data_dir
+        if account:
+            leave(account, box.root / data_dir.lstrip("/"))
     except (OSError, UnicodeDecodeError) as error:
         raise _told(file, ConfigError(f"cannot read {file}: {error}")) from error
     except NilmError as error:
@@ -73,6 +77,7 @@ def provision(file: Path, box: Box) -> dict[str, Any]:
         "config": str(box.config),
         "settings": sorted(_names(settings)),
         "secrets": sorted(f"{of_whom}/{name}" for of_whom, name in secrets),
+        "account": account.name if account else None,
     }
 
 
@@ -87,17 +92,18 @@ def box_id(root: Path = Path("/")) -> str:
     return sha256(_ID + known).hexdigest()[:12]
 
 
-def _read(file: Path, box: Box) -> tuple[dict[str, Any], dict[tuple[str, str], str]]:
-    """The settings, with placeholders filled in and secrets by their file's name; and the secrets."""
+def _read(file: Path, box: Box) -> tuple[dict[str, Any], dict[tuple[str, str], str], NewAccount | None]:
+    """The settings, with placeholders filled in and secrets by their file's name; the secrets; and the account."""
     try:
         said = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file} is not valid TOML: {error}") from error
+    account = read_account(said.pop("account"), str(file)) if "account" in said else None
     said = _filled(said, box)
     secrets: dict[tuple[str, str], str] = {}
     _take_secrets(said, Config(), "", secrets, str(file))
     config_with(Config(), said, str(file))  # each key and value is one that there is
-    return said, secrets
+    return said, secrets, account
 
 
 def _take_secrets(

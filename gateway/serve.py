@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -18,6 +19,7 @@ from edge.adapters.memory import settle
 from edge.adapters.streams import Streams
 from edge.config import influx_token
 from edge.errors import ConfigError, Rejected, Unavailable
+from edge.new_accounts import take
 from edge.settings import Config
 from edge.unit import Unit, now_ms
 from gateway import REDIS_TIMEOUT_S, create_app
@@ -53,6 +55,7 @@ def run(config: Config) -> None:
     _allow_files()
     settle(_LARGE_BYTES)
     influx = Influx.connect(config.influx, influx_token(config))
+    _take_accounts(config)
     app = create_app(config, streams, influx, hub, minutes := Minutes(config, influx))
     servers = [listen(app, config), *([listen_external(app, config)] if config.gateway.external.host else [])]
     sys.setswitchinterval(_SWITCH_S)
@@ -85,6 +88,15 @@ def _allow_files() -> None:
         if soft != resource.RLIM_INFINITY and soft < MOST_FILES:
             most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _take_accounts(config: Config) -> None:
+    """Accounts that provisioning left; one that cannot be made is tried again at the next start."""
+    try:
+        for name in take(Path(config.data_dir)):
+            log.info("the admin account %s was provisioned", name)
+    except Unavailable as error:
+        log.warning("%s", error)
 
 
 def _count(config: Config, stopped: threading.Event) -> None:

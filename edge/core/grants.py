@@ -9,6 +9,7 @@ from edge.core.sample import check_building
 from edge.errors import BadReading
 
 ALL = "*"
+MIN_PASSWORD, MAX_PASSWORD = 10, 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 _APPLIANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}")
 
@@ -54,6 +55,15 @@ def check_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise BadReading(f"user name {name[:80]!r} is not 1-64 of A-Z a-z 0-9 _ . @ -")
     return name
+
+
+def check_password(name: str, password: str) -> str:
+    """Return `password`; BadReading, which does not repeat it, unless it may be that of `name`."""
+    if len(password) < MIN_PASSWORD or password == name:
+        raise BadReading(f"a password has {MIN_PASSWORD} characters or more, and is not the name")
+    if len(password) > MAX_PASSWORD or not password.isprintable():
+        raise BadReading(f"a password is at most {MAX_PASSWORD} characters that can be typed")
+    return password
 
 
 def check_grants(grants: Sequence[str]) -> tuple[str, ...]:

@@ -79,3 +79,9 @@ def test_what_cannot_be_done_is_one_sentence(user: User, arguments: list[str], s
     assert code == 1
     assert told.startswith("nilm-edge: ")
     assert said in told
+
+
+def test_a_hash_for_provisioning(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a long password\n"))
+    assert main(["user", "hash"]) == 0
+    assert is_password(capsys.readouterr().out.strip(), "a long password")

@@ -16,6 +16,7 @@ from edge.adapters.streams import Streams
 from edge.core.grants import Caller, Role
 from edge.errors import Unavailable
 from edge.log_tail import NAMES
+from edge.new_accounts import NewAccount, leave
 from edge.settings import Config
 from tests.gateway.conftest import ADMIN_TOKEN, Gateway
 from tests.servers import wait_until
@@ -95,6 +96,8 @@ def test_nothing_secret_is_logged(guarded: Config, streams: Streams, tmp_path: P
     accounts = Accounts(Path(guarded.data_dir))
     accounts.add(Caller("anna", Role.ADMIN, ()), hash_password(secrets["password"]))
     accounts.add_token("anna", "script", secrets["token"], 1)
+    provisioned = hash_password("first-password-secret")
+    leave(NewAccount("vera", provisioned), Path(guarded.data_dir))
     away = replace(guarded.influx, url="http://user:influx-secret@127.0.0.1:1", token="influx-token-secret")
     loud = replace(guarded, log_level="debug", log_format="json", influx=away)
     log = Path(guarded.data_dir) / "log"
@@ -106,6 +109,8 @@ def test_nothing_secret_is_logged(guarded: Config, streams: Streams, tmp_path: P
             for password in (secrets["password"], secrets["wrong"]):
                 body = f'{{"name":"anna","password":"{password}"}}'
                 urllib3.request("POST", f"{gateway.url}/api/login", body=body, headers=post)
+            body = '{"name":"vera","password":"first-password-secret"}'
+            assert urllib3.request("POST", f"{gateway.url}/api/login", body=body, headers=post).status == 200
             for header in ({"Authorization": f"Bearer {secrets['token']}"}, {"Authorization": "Bearer guessed-secret"}):
                 urllib3.request("GET", f"{gateway.url}/models?token=query-secret", headers=header)
                 span = "building_id=home&start=2026-11-20T00:00:00Z&end=2026-11-20T00:05:00Z"
@@ -117,6 +122,7 @@ def test_nothing_secret_is_logged(guarded: Config, streams: Streams, tmp_path: P
             gateway.stop()
     lines = answer.json()["lines"]
     assert any("logged in" in line["message"] for line in lines)
+    assert any("account vera was provisioned" in line["message"] for line in lines)
     assert any("a wrong log-in as" in line["message"] for line in lines)
     for said in (answer.data.decode(), (log / "gateway.log").read_text()):
         for secret in (
@@ -125,6 +131,8 @@ def test_nothing_secret_is_logged(guarded: Config, streams: Streams, tmp_path: P
             "influx-secret",
             "influx-token-secret",
             "guessed-secret",
+            "first-password-secret",
+            provisioned,
             "query-",
         ):
             assert secret not in said, secret

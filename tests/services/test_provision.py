@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from edge.adapters.accounts import Accounts
+from edge.adapters.passwords import hash_password, is_password
 from edge.config import load_config
-from edge.errors import ConfigError, NilmError
+from edge.core.grants import Role
+from edge.errors import ConfigError, NilmError, Unavailable
+from edge.new_accounts import FOLDER, take
 from edge.provision import Box, box_id, provision
 from tests.services.appliance import nilm_edge
 
@@ -155,6 +159,60 @@ def test_a_wrong_file_changes_nothing_and_says_so_beside_it(box: Box, file: Path
     file.write_text("[mqtt]\nport = 1884\n")
     provision(file, box)
     assert not (file.parent / "nilm-edge.error.txt").exists()
+
+
+def test_the_first_admin_comes_with_the_box(box: Box, file: Path) -> None:
+    data_dir = box.root / "var/lib/nilm-edge"
+    for secret, password in (
+        ('password = "first of {id}"', "first of {id}"),
+        (f'password_hash = "{hash_password("another password")}"', "another password"),
+    ):
+        file.write_text(f'[gateway]\nport = 80\n\n[account]\nname = "anna"\n{secret}\n')
+        done = provision(file, box)
+        (note,) = (data_dir / FOLDER).iterdir()
+        left = everything(box.root / "boot") + everything(box.root / "etc") + note.read_text() + json.dumps(done)
+        assert password not in left
+        assert (done["account"], note.stat().st_mode & 0o777) == ("anna", 0o640)
+        assert list(take(data_dir)) == ["anna"]
+        assert list(take(data_dir)) == []
+        (account,) = Accounts(data_dir).everyone()
+        assert (account.caller.name, account.caller.role) == ("anna", Role.ADMIN)
+        assert is_password(Accounts(data_dir).password_of("anna"), password)
+    (data_dir / FOLDER / "vera.json").write_text("torn")
+    with pytest.raises(Unavailable, match=r"vera\.json"):
+        list(take(data_dir))
+
+
+def test_an_account_that_cannot_be_left_changes_nothing(box: Box, file: Path) -> None:
+    (box.root / "var").write_text("in the way")
+    file.write_text('[gateway]\nport = 80\n\n[account]\nname = "anna"\npassword = "a long password"\n')
+    before = everything(box.root / "etc")
+    with pytest.raises(Unavailable):
+        provision(file, box)
+    assert everything(box.root / "etc") == before
+    assert "cannot write" in (file.parent / "nilm-edge.error.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("account", "why"),
+    [
+        ("", "account.name"),
+        ('name = "anna"', "either password or password_hash"),
+        ('name = "anna"\npassword = "too short"', "10 characters"),
+        ('name = "of fice"\npassword = "a long password"', "user name"),
+        ('name = "anna"\npassword = 1234567890', "account.password"),
+        ('name = "anna"\npassword_hash = "a long password"', "user hash"),
+        ('name = "anna"\npassword_hash = "$argon2id$v=19$m=4194304,t=9,p=1$c2FsdHNhbHQ$aGFzaGhhc2g"', "user hash"),
+        ('name = "anna"\npassword = "a long password"\nrole = "admin"', "nothing else"),
+    ],
+)
+def test_an_account_that_is_none_is_not_repeated_in_what_is_said(box: Box, file: Path, account: str, why: str) -> None:
+    file.write_text(f"[account]\n{account}\n")
+    with pytest.raises(ConfigError, match=why) as caught:
+        provision(file, box)
+    for secret in ("a long password", "too short", "1234567890"):
+        assert secret not in str(caught.value)
+    assert not (box.root / "var").exists()
 
 
 def test_each_machine_has_an_id_of_its_own(box: Box) -> None:
