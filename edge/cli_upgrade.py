@@ -11,6 +11,12 @@ from typing import Any
 from edge.errors import NilmError
 from edge.settings import Config
 
+_RESTART = """\
+systemctl daemon-reload
+gone=$(systemctl list-units --plain --no-legend 'nilm-*' | awk '$2 == "masked" || $2 == "not-found" { print $1 }')
+[ -z "$gone" ] || systemctl stop $gone
+systemctl restart --no-block nilm-edge.target"""
+"""Each version has units of its own; what this one does not have would run on, and belong to nothing."""
 Command = Callable[[Any, str, str, str], argparse.ArgumentParser]
 Load = Callable[[argparse.Namespace], Config]
 
@@ -54,7 +60,7 @@ def _versions(options: argparse.Namespace) -> Any:
 
     if os.geteuid():
         raise NilmError(f"this takes root: sudo nilm-edge {' '.join(sys.argv[1:2])}")
-    restart = ["systemctl", "restart", "--no-block", "nilm-edge.target"] if Path("/run/systemd/system").exists() else []
+    restart = ["sh", "-c", _RESTART] if Path("/run/systemd/system").exists() else []
     return Versions(HOME, outcome_of, restart, _sayer(options))
 
 

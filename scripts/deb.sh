@@ -97,6 +97,7 @@ mkdir -p "$root/usr/bin" "$share" "$units/system-generators" "$units/journald.co
     "$root/usr/lib/sysusers.d" "$root/usr/lib/tmpfiles.d" "$root/usr/share/doc/nilm-edge"
 ln -s /opt/nilm-edge/current/bin/nilm-edge "$root/usr/bin/nilm-edge"
 install -D -m 755 scripts/deb/nilm-edge-apply "$root/usr/sbin/nilm-edge-apply"
+cp -R systemd "$root$home/systemd" # for nilm-edge-generator, where this version runs beside a later package
 cp -R systemd "$units/system"
 mv "$units/system/nilm-edge-generator" "$units/system-generators/nilm-edge"
 mv "$units/system/nilm-edge.journald.conf" "$units/journald.conf.d/nilm-edge.conf"

@@ -13,6 +13,7 @@ ENDS = 'def run(_config: object) -> None:\n    raise RuntimeError("this version 
 HANGS = "def run(_config: object) -> None:\n    import time\n\n    time.sleep(10**6)"
 FAILS = 'raise RuntimeError("this version is broken")'
 """What a broken service does when it is run; the last one, as soon as it is loaded."""
+NOVELTY = "[Unit]\nPartOf=nilm-edge.target\n[Service]\nExecStart=/usr/bin/sleep infinity\n"
 _RELEASES = {"bookworm": "deb12", "trixie": "deb13"}
 
 
@@ -42,8 +43,13 @@ def made_for(suite: str) -> Path:
     return package
 
 
-def as_version(package: Path, version: str, folder: Path, *, broken: str = "", how: str = ENDS) -> Path:
-    """The same package under another version; `broken`: a service's module, at whose end `how` is written."""
+def as_version(
+    package: Path, version: str, folder: Path, *, broken: str = "", how: str = ENDS, novelty: bool = False
+) -> Path:
+    """The same package under another version; `broken`: a service's module, at whose end `how` is written.
+
+    `novelty`: with a service more, and another one changed.
+    """
     work = folder / version
     checked("dpkg-deb", "--raw-extract", str(package), str(work))
     control = (work / "DEBIAN/control").read_text()
@@ -65,6 +71,12 @@ def as_version(package: Path, version: str, folder: Path, *, broken: str = "", h
             module.write(f"\n\n{how}\n")
         for compiled in (site / "edge/__pycache__").glob(f"{broken}.*"):
             compiled.unlink()
+    for units in (work / "usr/lib/systemd/system", work / "opt/nilm-edge" / version / "systemd") if novelty else ():
+        (units / "nilm-novelty.service").write_text(NOVELTY)
+        (units / "nilm-edge.target.d").mkdir()
+        (units / "nilm-edge.target.d/novelty.conf").write_text("[Unit]\nWants=nilm-novelty.service\n")
+        with (units / "nilm-infer.service").open("a") as infer:
+            infer.write("[Service]\nEnvironment=NILM_NOVELTY=1\n")
     made = folder / package.name.replace(old[1], version, 1)
     checked("dpkg-deb", "--root-owner-group", "-Zzstd", "-z1", "--build", str(work), str(made))
     shutil.rmtree(work)

@@ -124,7 +124,9 @@ def test_only_what_reads_the_clock_has_more_than_the_sandbox() -> None:
     assert more == {"nilm-ingest.service"}
 
 
-def generated(folder: Path, text: str | None, command_line: str = "root=/dev/mmcblk0p2 quiet\n") -> dict[str, str]:
+def generated(
+    folder: Path, text: str | None, command_line: str = "root=/dev/mmcblk0p2 quiet\n", packaged: Path | None = None
+) -> dict[str, str]:
     """What the generator makes of a configuration: each file it writes, and its content or where it leads."""
     script = (UNITS / "nilm-edge-generator").read_text()
     config = folder / "config.toml"
@@ -133,6 +135,9 @@ def generated(folder: Path, text: str | None, command_line: str = "root=/dev/mmc
     (folder / "cmdline").write_text(command_line)
     program = folder / "generator.py"
     script = script.replace("/etc/nilm-edge/config.toml", str(config))
+    script = script.replace("/opt/nilm-edge/current", str(folder / "current"))
+    if packaged:
+        script = script.replace("/usr/lib/systemd/system", str(packaged))
     program.write_text(script.replace("/proc/cmdline", str(folder / "cmdline")))
     into = folder / "units"
     into.mkdir()
@@ -183,4 +188,25 @@ def test_safe_mode_by_the_kernel_s_command_line(tmp_path: Path) -> None:
     assert generated(tmp_path, None, "root=/dev/mmcblk0p2 nilm-edge.safe quiet\n") == {
         "nilm-edge.target": "/dev/null",
         "multi-user.target.wants/nilm-edge-safe.target": "/usr/lib/systemd/system/nilm-edge-safe.target",
+    }
+
+
+def test_an_earlier_version_has_its_own_units(tmp_path: Path) -> None:
+    """What lies in /usr is of the package installed last: here none, which makes each unit one to bring along."""
+    running = tmp_path / "current/systemd"
+    shutil.copytree(UNITS, running)
+    ours = {str(file.relative_to(UNITS)) for file in UNITS.rglob("*") if file.parent != UNITS or file in ALL}
+    assert generated(tmp_path, None).keys() == {name for name in ours if not (UNITS / name).is_dir()}
+
+
+def test_what_only_the_package_has_is_masked(tmp_path: Path) -> None:
+    """A version whose units are the package's but for one that it does not have, and one that is another."""
+    packaged, running = tmp_path / "packaged", tmp_path / "current/systemd"
+    for folder in (packaged, running):
+        shutil.copytree(UNITS, folder)
+    (packaged / "nilm-novelty.service").write_text("[Service]\nExecStart=true\n")
+    (running / "nilm-infer.service").write_text("[Service]\nExecStart=false\n")
+    assert generated(tmp_path, None, packaged=packaged) == {
+        "nilm-novelty.service": "/dev/null",
+        "nilm-infer.service": "[Service]\nExecStart=false\n",
     }

@@ -15,7 +15,7 @@ import pytest
 from tests.appliance.booted import Booted, fresh, scratch
 from tests.appliance.machine import REPOSITORY, checked
 from tests.appliance.packages import FAILS, HANGS, as_version, made_for
-from tests.appliance.test_installed import RECEIVES, OutsideMeter, install, write_meter_down
+from tests.appliance.test_installed import RECEIVES, OutsideMeter, check_nothing_is_left, install, write_meter_down
 
 pytestmark = pytest.mark.appliance
 
@@ -25,9 +25,19 @@ FLEET = """\
 port = 8090
 admin_token = "a token of more than thirty-two letters"
 
+[account]
+name = "anna"
+password = "the first password"
+
 [homeassistant]
 id = "nilm-{id}"
 """
+ASK = """\
+import sys, urllib.request as u
+url, header, value, body = sys.argv[1:]
+print(u.urlopen(u.Request(url, body.encode() or None, {header: value})).status)
+"""
+THEIR_OWN, AS_BEFORE = ("active", True), ("inactive", False)
 Record = Callable[[str, float], None]
 
 
@@ -100,14 +110,21 @@ def test_versions_come_and_go_without_a_second_lost(machine: Booted, suite: str,
         assert "99.1 runs again" in hangs.stdout
         machine.wait_for(RECEIVES, 90)
 
-        back = upgrade(machine, as_version(package, "99.4", folder))
-        assert (back.returncode, runs(machine)) == (0, ("99.4", "99.4")), back.stdout
+        back = upgrade(machine, as_version(package, "99.4", folder, novelty=True))
+        assert (back.returncode, runs(machine), units(machine)) == (0, ("99.4", "99.4"), THEIR_OWN), back.stdout
         machine.check("nilm-edge rollback")
-        assert runs(machine) == ("99.1", "99.1")
+        assert (runs(machine), units(machine)) == (("99.1", "99.1"), AS_BEFORE)
         machine.wait_for(RECEIVES, 90)
         assert first != "99.1"
 
         made_by_one_file(machine)
+        assert units(machine) == AS_BEFORE
+        machine.check("nilm-edge rollback")
+        assert (runs(machine), units(machine)) == (("99.4", "99.4"), THEIR_OWN)
+        machine.check("nilm-edge rollback")
+        done = upgrade(machine, as_version(package, "99.5", folder))  # which does not have what 99.4 had
+        assert (done.returncode, runs(machine), units(machine)) == (0, ("99.5", "99.5"), AS_BEFORE), done.stdout
+        machine.wait_for(RECEIVES, 90)
         found = meter.count()
     finally:
         meter.close()
@@ -115,7 +132,19 @@ def test_versions_come_and_go_without_a_second_lost(machine: Booted, suite: str,
         **{"sent": found["sent"], "acknowledged": found["sent"], "unacknowledged": 0},
         **{"missing": [], "doubled": 0, "altered": 0, "invented": 0, "unpredicted": []},
     }
+    machine.check("nilm-edge rollback && DEBIAN_FRONTEND=noninteractive apt-get purge -y nilm-edge")
+    (machine.tree / "boot/firmware/nilm-edge.done.toml").unlink()
+    check_nothing_is_left(machine)
     assert without_s - 1 <= WITHOUT_S  # a second is stored once it is over
+
+
+def units(machine: Booted) -> tuple[str, bool]:
+    """Whether the service that 99.4 alone has runs, and whether nilm-infer is as 99.4 has it."""
+    novelty = machine.run("systemctl is-active nilm-novelty").stdout.strip()
+    machine.wait_for("systemctl -q is-active nilm-infer", 30)
+    return novelty, "NILM_NOVELTY" in machine.check(
+        "tr '\\0' '\\n' </proc/$(systemctl show nilm-infer -P MainPID)/environ"
+    )
 
 
 def made_by_one_file(machine: Booted) -> None:
@@ -129,13 +158,14 @@ def made_by_one_file(machine: Booted) -> None:
     config = json.loads(machine.check("nilm-edge config --json"))
     assert (config["gateway"]["port"], config["homeassistant"]["id"]) == (8090, f"nilm-{number}")
     assert {file.name for file in boot.iterdir()} == {"nilm-edge.done.toml"}
+    assert "the first password" not in (boot / "nilm-edge.done.toml").read_text()
+    assert not list((machine.tree / "var/lib/nilm-edge/new-accounts").iterdir())
     kept = machine.check("stat -c '%a %U' /etc/nilm-edge/secrets/gateway/admin_token /etc/nilm-edge/config.toml")
     assert kept.split() == ["600", "root", "640", "root"]
-    token = "Authorization: Bearer a token of more than thirty-two letters"
-    ask = (
-        "import sys, urllib.request as u; "
-        "print(u.urlopen(u.Request('http://127.0.0.1:8090/metrics', headers={sys.argv[1]: sys.argv[2]})).status)"
-    )
-    name, _, value = token.partition(": ")
-    said = checked(*machine.beside, sys.executable, "-c", ask, name, value)
-    assert said.strip() == "200"
+    assert "the first password" not in machine.check("journalctl --no-pager -o json")
+    for path, header, value, body in (
+        ("metrics", "Authorization", "Bearer a token of more than thirty-two letters", ""),
+        ("api/login", "Content-Type", "application/json", '{"name": "anna", "password": "the first password"}'),
+    ):
+        url = f"http://127.0.0.1:8090/{path}"
+        assert checked(*machine.beside, sys.executable, "-c", ASK, url, header, value, body).strip() == "200"
