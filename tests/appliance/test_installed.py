@@ -110,9 +110,21 @@ def check_units(machine: Booted) -> None:
 
 def check_page(machine: Booted) -> None:
     for path, part in (("/", "<html"), ("/live", '"live":true')):
-        ask = [*machine.beside, sys.executable, "-m", "tests.appliance.visitor", f"http://127.0.0.1:8080{path}"]
-        done = subprocess.run(ask, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-        assert part in done.stdout, done.stderr
+        assert part in visited(machine, path)
+
+
+def visited(machine: Booted, path: str, *token: str) -> str:
+    """What the page answers."""
+    ask = [*machine.beside, sys.executable, "-m", "tests.appliance.visitor", f"http://127.0.0.1:8080{path}", *token]
+    done = subprocess.run(ask, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def check_log(machine: Booted) -> None:
+    """The page shows an admin what the journal has of a unit."""
+    token = machine.check("echo 'a long password' | nilm-edge user add anna >/dev/null && nilm-edge user token anna")
+    for service, part in (("simulate", "playing home"), ("redis", '"service":"redis"')):
+        assert part in visited(machine, f"/admin/log?service={service}", token.split()[-1])
 
 
 def test_a_package_installs_and_goes(machine: Booted, suite: str) -> None:
@@ -129,6 +141,7 @@ def test_a_package_installs_and_goes(machine: Booted, suite: str) -> None:
     assert found["complete"], found
     assert found["samples"] == 8
     assert "NILM_SERVICE=ingest" in machine.check("journalctl NILM_BUILDING=home -o export")
+    check_log(machine)
     machine.check("DEBIAN_FRONTEND=noninteractive apt-get purge -y nilm-edge")
     check_nothing_is_left(machine)
 
