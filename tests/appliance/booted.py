@@ -94,7 +94,7 @@ class Booted:
         self._nspawn = subprocess.Popen(
             [
                 *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--link-journal=no", "--boot"),
-                *("--console=pipe", f"--network-namespace-path=/proc/{self._network.pid}/ns/net"),
+                *("--console=pipe", f"--network-namespace-path={self.network}"),
                 *("--resolv-conf=off", "--timezone=off", f"--directory={self.tree}"),
             ],
             env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
@@ -105,9 +105,14 @@ class Booted:
         )
 
     @property
+    def network(self) -> Path:
+        """Its network namespace."""
+        return Path(f"/proc/{self._network.pid}/ns/net")
+
+    @property
     def beside(self) -> list[str]:
         """What a command of this host begins with that is to run in the machine's network."""
-        return ["nsenter", f"--net=/proc/{self._network.pid}/ns/net", "--"]
+        return ["nsenter", f"--net={self.network}", "--"]
 
     def wait_until_booted(self) -> None:
         """Until systemd has started all it starts by itself."""
