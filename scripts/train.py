@@ -75,7 +75,7 @@ def main() -> int:
     parser.add_argument("--quantized", type=float, default=0.14, help="last share of it with quantization (0.14)")
     parser.add_argument("--out", type=Path, default=Path("build/train"), help="folder of the checkpoint (build/train)")
     parser.add_argument("--seed", type=int, default=1, help="of the weights (1)")
-    parser.add_argument("--crops", type=int, default=6, help="crops a step (6)")
+    parser.add_argument("--crops", type=int, default=5, help="crops a step (5)")
     parser.add_argument("--length-s", type=int, default=12288, help="seconds a crop (12288)")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate (0.002)")
     parser.add_argument("--pool", type=int, default=250, help="homes kept to crop from (250)")
@@ -96,7 +96,7 @@ def main() -> int:
 
 
 def simulated(arguments: argparse.Namespace) -> None:
-    """Train what ships on random homes and, a third of the crops, on the shipped home's other days."""
+    """Train what ships on random homes and, two crops of five, on the shipped home's other days."""
     trainer = Trainer(arguments, recipe.TARGETS)
     seed = trainer.progress.next_seed
     trainer.train(HomePool(arguments.pool, recipe.TARGETS, first_seed=seed, own=own_days(0, OWN_DAYS)))

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 from simulated_home import FIRST_TRAINING_SEED, later_days, simulate
+from simulated_home.household import Household
 
 from edge.core.features import Encoder
 from network.recipe import TARGETS, Target, preprocessing
@@ -20,8 +21,12 @@ CALIBRATION_DAYS, INTERVAL_DAYS = 40, 80
 is in its probability; and days after those for the intervals, as 40 hold few charges and meals."""
 ALL_APPLIANCES = 0.15
 """Share of training homes that have every appliance."""
-SLOW_METERS, SLOWEST_S = 0.25, 10.0
+SLOW_METERS, SLOWEST_S = 0.4, 10.0
 """Share of training homes whose meter reports seldom: each value is repeated until the next."""
+OWN_SHARE = 0.4
+"""Share of the crops that are of the shipped home."""
+PASSED_OVER = 0.5
+"""Share of 230 V homes that are passed over, so that as many are of 120 V, whose appliances are harder to tell."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,14 @@ def own_days(first: int, days: int) -> list[Recording]:
     return [Recording(home.mains_w[a : a + DAY_S], home.appliances_w[a : a + DAY_S]) for a in at]
 
 
-def slowed(mains_w: NDArray[np.float32], interval_s: float) -> NDArray[np.float32]:
-    """Mains as a meter says them that reports every `interval_s`."""
-    told = np.floor(np.arange(len(mains_w)) / interval_s) * interval_s
-    return mains_w[np.ceil(told).astype(np.intp)]
+def slowed(mains_w: NDArray[np.float32], interval_s: float, *, averaged: bool = False) -> NDArray[np.float32]:
+    """Mains as a meter says them that reports every `interval_s`: the present second, or the mean since the last."""
+    told = np.ceil(np.floor(np.arange(len(mains_w)) / interval_s) * interval_s).astype(np.intp)
+    if averaged:
+        last = np.maximum(told - max(round(interval_s), 1), -1)
+        summed = np.concatenate([[0.0], np.cumsum(mains_w, dtype=np.float64)])
+        return ((summed[told + 1] - summed[last + 1]) / (told - last)).astype(np.float32)
+    return mains_w[told]
 
 
 class HomePool:
@@ -82,10 +91,14 @@ class HomePool:
     def refresh(self) -> None:
         """Simulate the next home; the oldest goes."""
         chosen = np.random.default_rng(self.next_seed)
+        while chosen.random() < PASSED_OVER and not Household(self.next_seed, FIRST_DAY, 1).small_supply:
+            self.next_seed += 1
+            chosen = np.random.default_rng(self.next_seed)
         everything = bool(chosen.random() < ALL_APPLIANCES)
         home = record(self.next_seed, 1.0, self.targets, all_appliances=everything, vary_scale=True)
         if chosen.random() < self._slow_meters:
-            home = Recording(slowed(home.mains_w, chosen.uniform(1.5, SLOWEST_S)), home.appliances_w)
+            interval_s, averaged = chosen.uniform(1.5, SLOWEST_S), bool(chosen.random() < 0.5)  # noqa: PLR2004
+            home = Recording(slowed(home.mains_w, interval_s, averaged=averaged), home.appliances_w)
         self._homes.append(self._prepared(home))
         self._homes = self._homes[-self._size :]
         self.next_seed += 1
@@ -104,11 +117,11 @@ class HomePool:
     def batch(self, crops: int, length_s: int, every_s: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Inputs (crop, feature, t), watts (crop, appliance, t // every_s) of each block's last second.
 
-        Two crops of three hold a run; the last third of them is of the shipped home, where the pool has it.
+        Two crops of three hold a run; the last OWN_SHARE of them are of the shipped home, where the pool has it.
         """
         inputs, targets = [], []
         for n in range(crops):
-            homes = self._own if self._own and 3 * n >= 2 * crops else self._homes
+            homes = self._own if self._own and n >= round((1 - OWN_SHARE) * crops) else self._homes
             chosen, at = self._place(homes, length_s, seek_run=n % 3 > 0)
             inputs.append(chosen.x[:, at : at + length_s])
             targets.append(chosen.home.appliances_w[at + every_s - 1 : at + length_s : every_s].T)

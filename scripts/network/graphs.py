@@ -12,6 +12,9 @@ OPSET = 17
 IR_VERSION = 9
 WEIGHT_LIMIT = 63
 """Weights use 7 bits: the 8-bit products of AVX2 without VNNI saturate in pairs (vpmaddubsw) beyond that."""
+OUT_FINE = 64
+OUT_LIMIT = WEIGHT_LIMIT * OUT_FINE
+"""The output layer's weights have six bits more, as a second matrix: they are few, and each says watts."""
 MIDDLE = 128
 """The zero point of signed activations, which are stored as uint8 too."""
 
@@ -155,11 +158,17 @@ class _Graph:
         weight = layer.weight[:, :, 0]
         total = self._name("total")
         if self._quantized:
-            weight_scale = weight_scales(layer.weight)
-            levels = np.rint(weight / weight_scale[:, None]).astype(np.int8)
-            whole, summed = self._name("whole"), self._name("summed")
-            self.node("MatMulInteger", [name, self._tensor("out_weight", levels.T.copy())], [whole])
-            self.node("Cast", [whole], [summed], to=TensorProto.FLOAT)
+            weight_scale = weight_scales(layer.weight, OUT_LIMIT)
+            levels = np.rint(weight / weight_scale[:, None]).T
+            coarse = np.rint(levels / OUT_FINE)
+            whole, part, more = self._name("whole"), self._name("part"), self._name("more")
+            sixty_fourths, summed = self._name("sixty_fourths"), self._name("summed")
+            self.node("MatMulInteger", [name, self._tensor("out_weight", coarse.astype(np.int8))], [whole])
+            fine = (levels - OUT_FINE * coarse).astype(np.int8)
+            self.node("MatMulInteger", [name, self._tensor("out_weight_fine", fine)], [part])
+            self.node("Mul", [whole, self._tensor("out_fine", np.int32(OUT_FINE))], [more])
+            self.node("Add", [more, part], [sixty_fourths])
+            self.node("Cast", [sixty_fourths], [summed], to=TensorProto.FLOAT)
             factor = self._tensor("out_scale", (weight_scale * np.float32(in_scale)).astype(np.float32))
             self.node("Mul", [summed, factor], [total])
         else:
@@ -223,8 +232,8 @@ class _Graph:
         return f"{kind}{self._names}"
 
 
-def weight_scales(weight: Weights) -> Weights:
-    """Per output channel, the step for which its largest weight is WEIGHT_LIMIT."""
+def weight_scales(weight: Weights, limit: int = WEIGHT_LIMIT) -> Weights:
+    """Per output channel, the step for which its largest weight is `limit`."""
     largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
-    scales: Weights = (np.maximum(largest, 1e-6) / WEIGHT_LIMIT).astype(np.float32)
+    scales: Weights = (np.maximum(largest, 1e-6) / limit).astype(np.float32)
     return scales

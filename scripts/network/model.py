@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from network import recipe
-from network.graphs import MIDDLE, WEIGHT_LIMIT, Layer, Plan
+from network.graphs import MIDDLE, OUT_LIMIT, WEIGHT_LIMIT, Layer, Plan
 
 INPUT_SCALE = 1 / 255
 HEADROOM_QUANTILE = 0.9999
@@ -86,9 +86,10 @@ class Network(nn.Module):  # type: ignore[misc]
     def _conv(self, conv: nn.Conv1d, x: Tensor, *, dilation: int = 1, stride: int = 1) -> Tensor:
         weight = conv.weight
         if self.scales[0]:
-            steps = weight.detach().abs().amax(dim=(1, 2)).clamp_min(1e-6) / WEIGHT_LIMIT
+            limit = OUT_LIMIT if conv is self.out else WEIGHT_LIMIT
+            steps = weight.detach().abs().amax(dim=(1, 2)).clamp_min(1e-6) / limit
             zeros = torch.zeros(len(weight), dtype=torch.int32)
-            weight = torch.fake_quantize_per_channel_affine(weight, steps, zeros, 0, -WEIGHT_LIMIT, WEIGHT_LIMIT)
+            weight = torch.fake_quantize_per_channel_affine(weight, steps, zeros, 0, -limit, limit)
         return functional.conv1d(x, weight, conv.bias, dilation=dilation, stride=stride)
 
 

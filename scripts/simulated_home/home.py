@@ -9,7 +9,7 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from . import cooling, heating, kitchen, laundry, vehicles, water
+from . import cooling, heating, kitchen, laundry, small_supply, vehicles, water
 from .background import background
 from .dice import Dice
 from .household import DAY_S, Household
@@ -119,18 +119,19 @@ def simulate(
 
 def _appliances(house: Household) -> dict[str, Load]:
     """Every appliance's load, each from its own stream; some follow another's runs."""
+    small = house.small_supply
     loads = {
         name: model(house, Dice(house.seed, name))
         for name, model in (
             ("HeatPump", heating.heat_pump),
-            ("Dishwasher", laundry.dishwasher),
+            ("Dishwasher", small_supply.dishwasher if small else laundry.dishwasher),
             ("WashingMachine", laundry.washing_machine),
             ("Oven", kitchen.oven),
-            ("Stove", kitchen.stove),
+            ("Stove", small_supply.stove if small else kitchen.stove),
             ("EVCharger", vehicles.ev_charger),
             ("EVSocket", vehicles.ev_socket),
             ("Fridge", cooling.fridge),
-            ("Microwave", kitchen.microwave),
+            ("Microwave", small_supply.microwave if small else kitchen.microwave),
             ("Kettle", kitchen.kettle),
         )
     }

@@ -116,8 +116,7 @@ def microwave(house: Household, dice: Dice) -> Load:
     load = Load(house.seconds)
     load.standby(dice.between(1.0, 5.0))
     full_w, fan_w = dice.between(950.0, 1750.0), dice.between(35.0, 80.0)
-    # Where few homes have a kettle the microwave heats the water too: 7 and 12 runs a day in REDD 3 and 1.
-    often = dice.between(2.0, 13.0) if house.small_supply else dice.skewed(0.8, 9.0)
+    often = dice.skewed(0.8, 9.0)
     period_s = dice.between(18.0, 34.0)
     inverter = dice.chance(0.25)
     for day in house.days:

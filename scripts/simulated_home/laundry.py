@@ -13,12 +13,8 @@ def dishwasher(house: Household, dice: Dice) -> Load:
     """Rinse, heat, wash, rinse, heat, dry: pump pulses under one or two heating blocks; after dinner or at night."""
     load = Load(house.seconds)
     load.standby(dice.between(0.2, 1.5))
-    heater_w = dice.between(550.0, 1250.0) if house.small_supply else dice.between(1750.0, 2300.0)
-    pump_w = dice.between(45.0, 180.0) * (1.6 if house.small_supply else 1.0)
-    dries_hot = house.small_supply and dice.chance(0.6)
-    programme_heat_s = dice.between(500.0, 1500.0) * (1.5 if house.small_supply else 1.0)
-    # What is filled warm is heated once and long in some 120 V machines; their motors start with a kick.
-    heats_once, kick = house.small_supply and dice.chance(0.4), 2.5 if house.small_supply else 0.0
+    heater_w, pump_w = dice.between(1750.0, 2300.0), dice.between(45.0, 180.0)
+    programme_heat_s = dice.between(500.0, 1500.0)
     fullness, per_day, delayed = dice.uniform(), min(0.16 + 0.14 * house.members, 1.1), dice.chance(0.25)
     for day in house.days:
         fullness += dice.near(per_day, 0.3) * (1.0 if day.lived else 0.0)
@@ -29,28 +25,20 @@ def dishwasher(house: Household, dice: Dice) -> Load:
         if day.meals and not delayed:
             start_s = day.meals[-1].start_s + dice.between(1800.0, 6000.0)
         length = dice.near(1.0, 0.12)
-        # Programmes of 120 V machines are an hour, those of 230 V machines save power over two or three.
-        pause = 0.4 if house.small_supply else 1.0
         at_s = start_s
         plan = (
             (dice.between(240.0, 700.0), 0.0),
-            (programme_heat_s * length * (1.6 if heats_once else 1.0), 1.0),
-            (dice.between(600.0, 2400.0) * length * pause, 0.0),
+            (programme_heat_s * length, 1.0),
+            (dice.between(600.0, 2400.0) * length, 0.0),
             (dice.between(200.0, 500.0), 0.0),
-            (programme_heat_s * dice.between(0.5, 0.9), 0.0 if heats_once else 1.0),
+            (programme_heat_s * dice.between(0.5, 0.9), 1.0),
         )
         for duration_s, heating in plan:
-            pumping = _circulation(dice, duration_s, pump_w)
-            pumping[0] += kick * pump_w
-            wash = join(flat(25.0, 0.3 * pump_w), pumping, flat(40.0, 28.0))
+            wash = join(flat(25.0, 0.3 * pump_w), _circulation(dice, duration_s, pump_w), flat(40.0, 28.0))
             load.drive(at_s, wash)
             load.heat(at_s + 60.0, flat(max(duration_s - 60.0, 0.0), heating * heater_w))
             at_s += len(wash)
-        drying_s = dice.between(900.0, 2700.0) * pause
-        if dries_hot:
-            load.heat(
-                at_s, dice.between(0.3, 0.6) * heater_w * pulses(dice, drying_s, dice.between(240.0, 600.0), 180.0)
-            )
+        drying_s = dice.between(900.0, 2700.0)
         load.drive(at_s, flat(drying_s, dice.between(3.0, 25.0)))
         load.runs.append((start_s, at_s + drying_s))
     return load
