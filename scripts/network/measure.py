@@ -15,9 +15,9 @@ from edge.core.physics import Decoder
 from edge.core.registry import Appliance
 from network.data import Recording
 
-LEVELS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-OFF_SHARES = (0.3, 0.75, 0.5, 0.15, 0.08)
-"""The off level is one of these shares of the on level: a low one bridges a moment's doubt."""
+ON_LOGITS = tuple(n / 4 for n in range(-14, 21))
+OFF_STEPS = (2.0, 0.25, 0.5, 1.0, 1.5, 3.0, 4.0, 5.0, 6.5)
+"""The off level lies one of these below the on level, both as logits: a low one bridges a moment's doubt."""
 STANDBY_SHARE = 0.1
 COVERAGE = 0.9
 PART_S = 1 << 15
@@ -99,12 +99,16 @@ def _switched(appliance: Appliance, p_on: list[NDArray[np.float32]], true: list[
         f1 = [rates_of(_on(choice, p), truth)[0] for p, truth in zip(p_on, true, strict=True) if truth.any()]
         return float(np.mean(f1)) if f1 else 0.0
 
-    def at(level: float, share: float) -> Appliance:
-        return replace(appliance, on_level=level, off_level=round(level * share, 3))
+    def at(on: float, step: float) -> Appliance:
+        return replace(appliance, on_level=_probability(on), off_level=_probability(on - step))
 
-    level = max(LEVELS, key=lambda v: mean_f1(at(v, OFF_SHARES[0])))
-    share = max(OFF_SHARES, key=lambda v: mean_f1(at(level, v)))
-    return max((at(v, share) for v in LEVELS), key=mean_f1)
+    on = max(ON_LOGITS, key=lambda v: mean_f1(at(v, OFF_STEPS[0])))
+    step = max(OFF_STEPS, key=lambda v: mean_f1(at(on, v)))
+    return max((at(v, step) for v in ON_LOGITS), key=mean_f1)
+
+
+def _probability(logit: float) -> float:
+    return float(1 / (1 + np.exp(-logit)))
 
 
 def _widened(

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from network import recipe
+from network.exact_sums import settled
 from network.graphs import MIDDLE, OUT_LIMIT, WEIGHT_LIMIT, Layer, Plan
 
 INPUT_SCALE = 1 / 255
@@ -72,11 +73,11 @@ class Network(nn.Module):  # type: ignore[misc]
                 self.scales[n] = max(float(size), 1e-3) / (127 if signed else 255)
 
     def plan(self) -> Plan:
-        """Weights and steps for the graph builder."""
+        """Weights and steps for the graph builder; those of sums so that every processor gets the same."""
         scales = [float(s) for s in self.scales]
         body = [_layer(c, scales[1 + 2 * n], scales[2 + 2 * n]) for n, c in enumerate(self.body)]
         hidden = _layer(self.hidden, scales[-1])
-        return Plan(INPUT_SCALE, _layer(self.stem, scales[0]), body, hidden, _layer(self.out, None))
+        return settled(Plan(INPUT_SCALE, _layer(self.stem, scales[0]), body, hidden, _layer(self.out, None)))
 
     def _grid(self, values: Tensor, n: int, zero: int = 0) -> Tensor:
         if not self.scales[n]:
