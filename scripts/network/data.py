@@ -97,7 +97,7 @@ class HomePool:
         everything = bool(chosen.random() < ALL_APPLIANCES)
         home = record(self.next_seed, 1.0, self.targets, all_appliances=everything, vary_scale=True)
         if chosen.random() < self._slow_meters:
-            interval_s, averaged = chosen.uniform(1.5, SLOWEST_S), bool(chosen.random() < 0.5)  # noqa: PLR2004
+            interval_s, averaged = chosen.uniform(1.5, SLOWEST_S), bool(chosen.random() < 0.5)
             home = Recording(slowed(home.mains_w, interval_s, averaged=averaged), home.appliances_w)
         self._homes.append(self._prepared(home))
         self._homes = self._homes[-self._size :]

@@ -41,7 +41,7 @@ class _Dishwasher:
         self._wash_s, self._pause_s = dice.skewed(30.0, 600.0), dice.skewed(4.0, 90.0)
         self._drain_w, self._valve_w = self._motor_w * dice.between(0.15, 0.6), dice.between(3.0, 15.0)
         self._heated = (dice.chance(0.5), True, dice.chance(0.3), dice.chance(0.4), dice.chance(0.5))
-        self._heat_s, self._washes_hot = dice.between(300.0, 2700.0), dice.chance(0.5)
+        self._heat_s, self._washes_hot = dice.skewed(300.0, 2700.0), dice.chance(0.5)
         self._thermostat = dice.pick((0.0, 0.0, 0.0, dice.between(60.0, 600.0)))
         self._drying = dice.pick(("off", "flat", "pulsed"))
         self._dry_w = self._heater_w * dice.pick((1.0, dice.between(0.3, 0.8)))
@@ -54,7 +54,7 @@ class _Dishwasher:
         for heated in self._heated[: self._phases]:
             load.drive(at_s, flat(dice.between(40.0, 140.0), self._valve_w))
             at_s += dice.between(60.0, 150.0)
-            washing_s = dice.between(180.0, 1100.0) * length
+            washing_s = dice.between(120.0, 800.0) * length
             at_s = self._spray(load, at_s, washing_s)
             if heated:
                 heat_s = max(self._heat_s * length * dice.near(1.0, 0.2), 120.0)
@@ -116,7 +116,7 @@ def microwave(house: Household, dice: Dice) -> Load:
 
 
 def stove(house: Household, dice: Dice) -> Load:
-    """Coils or radiant zones, pulsed by a switching regulator from the start or after heating up; many uses are short."""
+    """Coils or radiant zones, pulsed by a regulator from the start or after heating up; many uses are short."""
     load = Load(house.seconds)
     load.standby(dice.between(0.0, 5.0))
     zones_w = [dice.between(400.0, 1600.0), dice.between(1100.0, 2700.0), dice.between(900.0, 2200.0)]

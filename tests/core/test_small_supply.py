@@ -1,0 +1,68 @@
+"""120 V homes: machines of many kinds, within what a socket or a stove's circuit gives, the same for the same seed."""
+
+import sys
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+
+from simulated_home import small_supply
+from simulated_home.dice import Dice
+from simulated_home.household import Household
+from simulated_home.load import Load
+
+JANUARY, DAYS = date(2025, 1, 6), 6
+KINDS = {"Dishwasher": small_supply.dishwasher, "Microwave": small_supply.microwave, "Stove": small_supply.stove}
+
+
+def loads(name: str, days: int = DAYS) -> list[Load]:
+    return [KINDS[name](Household(seed, JANUARY, days), Dice(seed, name)) for seed in range(2000, 2024)]
+
+
+def drawn_w(load: Load) -> np.ndarray:
+    return load.heat_w + load.drive_w
+
+
+@pytest.mark.parametrize(("name", "most_w"), [("Dishwasher", 2700), ("Microwave", 2000), ("Stove", 7500)])
+def test_no_machine_draws_more_than_its_circuit_gives_or_less_than_nothing(name: str, most_w: float) -> None:
+    for load in loads(name):
+        assert load.runs
+        assert drawn_w(load).min() >= 0.0
+        assert drawn_w(load).max() < most_w
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_longer_time_begins_with_the_shorter_one(name: str) -> None:
+    for short, longer in zip(loads(name, 2), loads(name, 4), strict=True):
+        kept = 86_400  # what begins on the last evening goes on beyond the shorter time
+        assert np.array_equal(drawn_w(short)[:kept], drawn_w(longer)[:kept])
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_homes_differ_in_power_and_in_how_long_a_run_is(name: str) -> None:
+    found = loads(name)
+    powers_w = np.array([drawn_w(load).max() for load in found])
+    runs_s = np.array([np.median([end - start for start, end in load.runs]) for load in found])
+    assert np.quantile(powers_w, 0.9) > 1.3 * np.quantile(powers_w, 0.1)
+    assert np.quantile(runs_s, 0.9) > 1.3 * np.quantile(runs_s, 0.1)
+
+
+def test_a_dishwasher_heats_for_minutes_and_rests_between() -> None:
+    resting = 0
+    for load in loads("Dishwasher"):
+        start_s, end_s = (int(v) for v in load.runs[0])
+        run_w = drawn_w(load)[start_s:end_s] - load.drive_w.min()
+        assert 1200 < end_s - start_s < 5 * 3600
+        assert (run_w > 450).sum() > 100
+        resting += bool((run_w < 10).sum() > 60)
+    assert resting > 12, "most have pauses in which neither motor nor heater runs"
+
+
+def test_a_microwave_is_used_some_times_a_day_for_a_minute_or_so() -> None:
+    found = loads("Microwave")
+    runs_s = np.concatenate([[end - start for start, end in load.runs] for load in found])
+    assert 2 * DAYS < len(runs_s) / len(found) < 14 * DAYS
+    assert 30 < np.median(runs_s) < 240
