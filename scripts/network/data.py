@@ -65,7 +65,8 @@ def slowed(mains_w: NDArray[np.float32], interval_s: float, *, averaged: bool = 
     if averaged:
         last = np.maximum(told - max(round(interval_s), 1), -1)
         summed = np.concatenate([[0.0], np.cumsum(mains_w, dtype=np.float64)])
-        return ((summed[told + 1] - summed[last + 1]) / (told - last)).astype(np.float32)
+        mean_w: NDArray[np.float32] = ((summed[told + 1] - summed[last + 1]) / (told - last)).astype(np.float32)
+        return mean_w
     return mains_w[told]
 
 
