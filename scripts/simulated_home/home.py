@@ -9,7 +9,7 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from . import cooling, heating, kitchen, laundry, small_supply, vehicles, water
+from . import any_make, cooling, heating, kitchen, laundry, vehicles, water
 from .background import background
 from .dice import Dice
 from .household import DAY_S, Household
@@ -47,6 +47,9 @@ OWNED_AT_120_V = {
     "Kettle": 0.2,
 }
 """Where 120 V homes are otherwise."""
+
+OF_ONE_MAKE = 0.4
+"""Share of 230 V homes, the shipped one among them, whose dishwasher, microwave and stove work in one way each."""
 
 
 @dataclass(frozen=True)
@@ -119,19 +122,19 @@ def simulate(
 
 def _appliances(house: Household) -> dict[str, Load]:
     """Every appliance's load, each from its own stream; some follow another's runs."""
-    small = house.small_supply
+    of_any_make = house.small_supply or not Dice(house.seed, "makes").chance(OF_ONE_MAKE)
     loads = {
         name: model(house, Dice(house.seed, name))
         for name, model in (
             ("HeatPump", heating.heat_pump),
-            ("Dishwasher", small_supply.dishwasher if small else laundry.dishwasher),
+            ("Dishwasher", any_make.dishwasher if of_any_make else laundry.dishwasher),
             ("WashingMachine", laundry.washing_machine),
             ("Oven", kitchen.oven),
-            ("Stove", small_supply.stove if small else kitchen.stove),
+            ("Stove", any_make.stove if of_any_make else kitchen.stove),
             ("EVCharger", vehicles.ev_charger),
             ("EVSocket", vehicles.ev_socket),
             ("Fridge", cooling.fridge),
-            ("Microwave", small_supply.microwave if small else kitchen.microwave),
+            ("Microwave", any_make.microwave if of_any_make else kitchen.microwave),
             ("Kettle", kitchen.kettle),
         )
     }

@@ -1,4 +1,4 @@
-"""120 V homes: machines of many kinds, within what a socket or a stove's circuit gives, the same for the same seed."""
+"""Machines of any make: within what a socket or a stove's circuit gives, the same for the same seed, all different."""
 
 import sys
 from datetime import date
@@ -9,13 +9,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
-from simulated_home import small_supply
+from simulated_home import any_make
 from simulated_home.dice import Dice
 from simulated_home.household import Household
 from simulated_home.load import Load
 
 JANUARY, DAYS = date(2025, 1, 6), 6
-KINDS = {"Dishwasher": small_supply.dishwasher, "Microwave": small_supply.microwave, "Stove": small_supply.stove}
+KINDS = {"Dishwasher": any_make.dishwasher, "Microwave": any_make.microwave, "Stove": any_make.stove}
 
 
 def loads(name: str, days: int = DAYS) -> list[Load]:
