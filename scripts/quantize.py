@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("models"), help="the models folder (models)")
     parser.add_argument("--fp32", type=Path, default=Path("build/fp32"), help="folder of the fp32 twins (build/fp32)")
     parser.add_argument("--id", default="home13", help="the model's id (home13)")
-    parser.add_argument("--version", default="3", help="the model's version (3)")
+    parser.add_argument("--version", default="4", help="the model's version (4)")
     parser.add_argument("--test", type=Path, help="a home with mains_w and <Appliance>_w at 1 s to measure on")
     arguments = parser.parse_args()
     saved = torch.load(arguments.checkpoint, weights_only=True)
