@@ -1,8 +1,8 @@
 """What `doctor --self-test` asks of an installation: that everything imports, and that models say what they should.
 
 Each shipped model has a reference beside it, `NAME-reference.npz`: inputs, and what its window graph made of them on
-x86. Another processor may round the other way where a value lies between two steps of 256, and the layers after that
-one amplify it: so nearly all values must be equal, and outputs within one step of 256 of their range on average.
+x86. Each value must be within one step of 256, and nearly all equal. (A network's sums are made so that processors round
+them alike, see scripts/network/exact_sums.py: any other difference is something that computes wrongly.)
 """
 
 import importlib
@@ -101,12 +101,12 @@ def _against_reference(model: OnnxModel, file: Path) -> Finding:
         y_steps = np.abs(now_y - y) / (np.ptp(y, axis=0) / _STEPS)
     except (OSError, ValueError, KeyError) as error:
         return fault("reference", f"{name}: {file.name}: {error}", "It cannot be compared.", _ANEW)
-    equal, off = float((steps == 0).mean()), float(y_steps.mean())
+    equal, off = float((steps == 0).mean()), float(y_steps.max())
     said = (
         f"{name}: {equal:.2%} of the layers' values are those of x86, none further than {steps.max()} steps of 256; "
-        f"outputs {off:.2f} steps off on average"
+        f"outputs at most {off:.2f} steps off"
     )
-    if equal < _EQUAL or not off <= 1:
+    if equal < _EQUAL or steps.max() > 1 or not off <= 1:
         return fault("reference", said, "Predictions would not be what was tested.", "Report this machine.")
     return ok("reference", said)
 

@@ -191,7 +191,12 @@ def test_the_self_test_finds_another_result(tmp_path: Path) -> None:
     with np.load(file) as stored:
         known = dict(stored)
     few, many = slice(0, 1), slice(None)
-    changes = (("layers", few, 1, Level.OK), ("layers", many, 1, Level.FAULT), ("y", many, 5.0, Level.FAULT))
+    changes = (
+        ("layers", few, 1, Level.OK),
+        ("layers", few, 2, Level.FAULT),
+        ("layers", many, 1, Level.FAULT),
+        ("y", few, 5.0, Level.FAULT),
+    )
     for name, part, step, level in changes:
         other = known[name].copy()
         other[part, :3] += step
