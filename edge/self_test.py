@@ -1,8 +1,8 @@
 """What `doctor --self-test` asks of an installation: that everything imports, and that models say what they should.
 
 Each shipped model has a reference beside it, `NAME-reference.npz`: inputs, and what its window graph made of them on
-x86. Each value must be within one step of 256, and nearly all equal. (A network's sums are made so that processors round
-them alike, see scripts/network/exact_sums.py: any other difference is something that computes wrongly.)
+x86. Each value must be within one step of 256, and nearly all equal. (A network's sums are made so that processors
+round them alike, see scripts/network/exact_sums.py: any other difference is something that computes wrongly.)
 """
 
 import importlib

@@ -26,17 +26,17 @@ class Target:
 TARGETS = (
     Target("HeatPump", 150, 1500, 10, 5),
     Target("Dishwasher", 10, 1500, 10, 5),
-    Target("WashingMachine", 20, 1000, 10, 5),
+    Target("WashingMachine", 20, 1000, 5, 2),
     Target("Dryer", 50, 1500, 10, 5),
-    Target("Oven", 200, 2000, 5, 2),
+    Target("Oven", 200, 2000, 2, 2),
     Target("Stove", 100, 1500, 2, 2),
     Target("RangeHood", 15, 100, 5, 5),
     Target("EVCharger", 500, 5000, 10, 10),
     Target("EVSocket", 500, 2000, 10, 10),
-    Target("RainwaterPump", 100, 800, 2, 2),
+    Target("RainwaterPump", 100, 800, 1, 1),
     Target("Fridge", 50, 120, 5, 5),
     Target("Microwave", 200, 1200, 2, 2),
-    Target("Kettle", 1000, 2200, 5, 5),
+    Target("Kettle", 1000, 2200, 2, 2),
 )
 
 REAL_TARGETS = tuple(t for t in TARGETS if t.name in ("Fridge", "Microwave", "Dishwasher"))

@@ -72,6 +72,14 @@ def test_outputs_become_calibrated_numbers() -> None:
     assert np.allclose(values["high_w"], [2300.0, 0.0])
 
 
+def test_a_doubtful_run_draws_less_and_never_more_than_the_power_head_says() -> None:
+    decoder = Decoder([_appliance("Oven")])
+    outputs = np.array([[0.0, 0.8, 0.1, 0.1]] * 3, np.float32)
+    p_on = np.array([[0.25], [0.5], [0.9]], np.float32)
+    values = decoder.values(outputs, p_on, np.ones((3, 1), np.bool_))
+    assert values["power_w"][:, 0].tolist() == [400.0, 800.0, 800.0]
+
+
 def test_while_off_an_appliance_draws_its_standby_where_the_mains_have_room() -> None:
     decoder = Decoder([_appliance("RainwaterPump", standby_w=3.5)])
     y = np.array([[-9.0, 2.0, 0.1, 0.2]] * 3, np.float32)
