@@ -47,9 +47,9 @@ def fit(
 ) -> tuple[Appliance, ...]:
     """The appliances with their constants fitted to homes that the network knows and to homes that it does not.
 
-    p_on is calibrated in known homes (Platt). The on and off levels are those of the best mean F1 of known and unknown
-    homes, the unit of power that of their least mean error, so that they serve both. Intervals are to cover in known
-    homes and `more` days of them (split conformal: it takes many runs, and no season), and stand-by is theirs.
+    p_on is calibrated in known homes (Platt), and the unit of power is theirs, like stand-by. The on and off levels are
+    those of the best mean F1 of known and unknown homes, so that they serve both. Intervals are to cover in known
+    homes and `more` days of them (split conformal: it takes many runs, and no season).
     """
     count = len(model.spec.appliances)
     kinds = [homes for homes in (known, more, unknown) if homes]
@@ -83,7 +83,7 @@ def _fit(
     p_on = [_p_on(calibrated, y) for y in heads]
     searched = [0, *range(widened_on, len(heads))]
     best = _switched(calibrated, [p_on[n] for n in searched], [true[n] for n in searched])
-    best = _scaled(best, [(heads[n], p_on[n], true_w[n]) for n in searched])
+    best = _scaled(best, heads[0], p_on[0], true_w[0])
     on = np.concatenate([_on(best, p) for p in p_on[:widened_on]])
     either = on | known
     return _widened(best, np.concatenate(heads[:widened_on])[either], on[either], known_w[either])
@@ -115,24 +115,16 @@ def _probability(logit: float) -> float:
 
 
 def _scaled(
-    appliance: Appliance, homes: list[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]]
+    appliance: Appliance, heads: NDArray[np.float32], p_on: NDArray[np.float32], true_w: NDArray[np.float32]
 ) -> Appliance:
-    """The appliance with the unit of its power head of the least error while on, as a share of the energy.
+    """The appliance with the unit of its power head of the least error while it is said to be on."""
+    on = _on(appliance, p_on)
+    power_w, on_w = Decoder([appliance]).values(heads[on], p_on[on], on[on, None])["power_w"][:, 0], true_w[on]
 
-    Each kind of home is its heads (t, HEADS), p_on (t, 1) and truth (t,).
-    """
-    decoder, said = Decoder([appliance]), []
-    for y, p_on, true_w in homes:
-        on = _on(appliance, p_on)
-        power_w = decoder.values(y[on], p_on[on], on[on, None])["power_w"][:, 0]
-        if np.nansum(true_w):
-            said.append((power_w, true_w[on], np.nansum(true_w)))
+    def error_w(share: float) -> float:
+        return float(np.nansum(np.abs(share * power_w - on_w)))
 
-    def error(share: float) -> float:
-        return sum(float(np.nansum(np.abs(share * power_w - on_w)) / all_w) for power_w, on_w, all_w in said)
-
-    share = min(POWER_SHARES, key=error)
-    return replace(appliance, power_scale_w=appliance.power_scale_w * share)
+    return replace(appliance, power_scale_w=appliance.power_scale_w * min(POWER_SHARES, key=error_w))
 
 
 def _widened(
