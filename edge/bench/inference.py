@@ -33,7 +33,7 @@ def run(config: Config, ticks: int, out: Path | None) -> dict[str, Any]:
     if not models:
         raise ModelError(f"no model to measure: {'; '.join(model.reason for model in disabled)}")
     home = Home(config)
-    mains_w = np.array([home.sample(_START_S + n).power_w for n in range(WINDOW_S + ticks)])
+    mains_w = np.array([home.sample(_START_S + n).power_w for n in range(WINDOW_S + _WARM_UP + ticks)])
     took_ms = _ticks_ms(Disaggregator(models), mains_w[WINDOW_S:], 1)[_WARM_UP:]
     rss_mib = machine.own_rss_mib()
     p50_ms, p99_ms = (float(np.quantile(took_ms, rank)) for rank in (0.5, 0.99))
