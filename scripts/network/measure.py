@@ -83,8 +83,10 @@ def _fit(
     p_on = [_p_on(calibrated, y) for y in heads]
     searched = [0, *range(widened_on, len(heads))]
     best = _switched(calibrated, [p_on[n] for n in searched], [true[n] for n in searched])
-    best = _scaled(best, heads[0], p_on[0], true_w[0])
-    on = np.concatenate([_on(best, p) for p in p_on[:widened_on]])
+    switched = [_on(best, p) for p in p_on[:widened_on]]
+    was = switched[0]
+    best = _scaled(best, heads[0][was], p_on[0][was], true_w[0][was])
+    on = np.concatenate(switched)
     either = on | known
     return _widened(best, np.concatenate(heads[:widened_on])[either], on[either], known_w[either])
 
@@ -117,12 +119,11 @@ def _probability(logit: float) -> float:
 def _scaled(
     appliance: Appliance, heads: NDArray[np.float32], p_on: NDArray[np.float32], true_w: NDArray[np.float32]
 ) -> Appliance:
-    """The appliance with the unit of its power head of the least error while it is said to be on."""
-    on = _on(appliance, p_on)
-    power_w, on_w = Decoder([appliance]).values(heads[on], p_on[on], on[on, None])["power_w"][:, 0], true_w[on]
+    """The appliance with the unit of its power head of the least error in seconds in which it is said to be on."""
+    power_w = Decoder([appliance]).values(heads, p_on, np.ones(p_on.shape, np.bool_))["power_w"][:, 0]
 
     def error_w(share: float) -> float:
-        return float(np.nansum(np.abs(share * power_w - on_w)))
+        return float(np.nansum(np.abs(share * power_w - true_w)))
 
     return replace(appliance, power_scale_w=appliance.power_scale_w * min(POWER_SHARES, key=error_w))
 

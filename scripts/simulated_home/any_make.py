@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from .dice import Dice, Floats
 from .household import Household
+from .kitchen import MICROWAVE_SHARES, cook, servings, weaker
+from .laundry import dishes
 from .load import Load, flat, join, pulses, settling
-
-BEFORE_MEAL_S, AFTER_MEAL_S = -600.0, 1800.0
 
 
 def dishwasher(house: Household, dice: Dice) -> Load:
@@ -18,15 +18,7 @@ def dishwasher(house: Household, dice: Dice) -> Load:
     load = Load(house.seconds)
     load.standby(dice.skewed(0.0, 2.0))
     machine = _Dishwasher(dice, small_supply=house.small_supply)
-    fullness, per_day, delayed = dice.uniform(), min(0.16 + 0.14 * house.members, 1.1), dice.chance(0.25)
-    for day in house.days:
-        fullness += dice.near(per_day, 0.3) * (1.0 if day.lived else 0.0)
-        if fullness < 1.0:
-            continue
-        fullness -= 1.0
-        start_s = day.sleep_s + dice.skewed(0.0, 7200.0) if delayed else day.moment_s(dice)
-        if day.meals and not delayed:
-            start_s = day.meals[-1].start_s + dice.between(1200.0, 7200.0)
+    for start_s in dishes(house, dice, (1200.0, 7200.0)):
         load.runs.append((start_s, machine.wash(load, start_s)))
     return load
 
@@ -94,26 +86,15 @@ def microwave(house: Household, dice: Dice) -> Load:
     warms, sinks, sinks_s = dice.pick((0.1, 0.5, 1.0)), dice.between(-0.01, 0.08), dice.between(20.0, 200.0)
     period_s, inverter = dice.between(15.0, 40.0), dice.chance(0.25)
     short_s, long_s = dice.skewed(8.0, 40.0), dice.between(90.0, 360.0)
-    for day in house.days:
-        starts_s = []
-        for _ in range(dice.count(often) if day.lived else 0):
-            near_meal = day.meals and dice.chance(0.6)
-            meal_s = dice.pick(day.meals).start_s + dice.between(BEFORE_MEAL_S, AFTER_MEAL_S) if near_meal else 0.0
-            starts_s.append(meal_s if near_meal else day.moment_s(dice))
-        for wanted_s in sorted(starts_s):
-            start_s = load.free_s(wanted_s)
-            share = dice.pick((1.0, 1.0, 1.0, 1.0, 1.0, 0.7, 0.5, 0.3))
-            duration_s = dice.skewed(short_s, long_s) if share == 1.0 else dice.skewed(60.0, 560.0)
-            beam = settling(duration_s, full_w, sinks, sinks_s)
-            beam[:2] *= warms
-            if inverter:
-                beam *= share
-            elif share < 1.0:
-                beam *= pulses(dice, duration_s, share * period_s, (1.0 - share) * period_s, 0.02)[: len(beam)]
-            load.drive(start_s, 0.5 * beam)
-            load.heat(start_s, 0.5 * beam)
-            load.drive(start_s - early_s, flat(duration_s + early_s + dice.skewed(0.0, late_s), fan_w))
-            load.runs.append((start_s, start_s + duration_s))
+    for wanted_s in servings(house, dice, often, 0.6):
+        start_s = load.free_s(wanted_s)
+        share = dice.pick(MICROWAVE_SHARES)
+        duration_s = dice.skewed(short_s, long_s) if share == 1.0 else dice.skewed(60.0, 560.0)
+        beam = settling(duration_s, full_w, sinks, sinks_s)
+        beam[:2] *= warms
+        load.current(start_s, beam * weaker(dice, duration_s, share, 0.0 if inverter else period_s))
+        load.drive(start_s - early_s, flat(duration_s + early_s + dice.skewed(0.0, late_s), fan_w))
+        load.runs.append((start_s, start_s + duration_s))
     return load
 
 
@@ -123,19 +104,13 @@ def stove(house: Household, dice: Dice) -> Load:
     load.standby(dice.between(0.0, 5.0))
     zones_w = [dice.between(400.0, 1600.0), dice.between(1100.0, 2700.0), dice.between(900.0, 2200.0)]
     period_s, short, light_w = dice.skewed(10.0, 120.0), dice.between(0.1, 0.8), dice.pick((0.0, 0.0, 40.0))
-    for day in house.days:
-        for meal in day.meals:
-            if not dice.chance(0.4 + 0.7 * meal.effort):
-                continue
-            start_s, ends_s = load.free_s(meal.start_s + dice.between(0.0, 300.0)), []
-            first = dice.whole(0, 2)
-            for zone in range(1 + dice.chance(0.6 * meal.effort) + dice.chance(0.4 * meal.effort)):
-                begin_s = start_s + zone * dice.between(60.0, 500.0)
-                course = _zone(dice, zones_w[(zone + first) % 3], meal.effort, period_s, short)
-                load.heat(begin_s, course)
-                ends_s.append(begin_s + len(course))
-            load.drive(start_s, flat(max(ends_s) - start_s, light_w))
-            load.runs.append((start_s, max(ends_s)))
+
+    def course(zone_w: float, effort: float) -> Floats:
+        return _zone(dice, zone_w, effort, period_s, short)
+
+    cook(load, house, dice, zones_w, add=load.heat, course=course)
+    for start_s, end_s in load.runs:
+        load.drive(start_s, flat(end_s - start_s, light_w))
     return load
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+
 import numpy as np
 
 from .dice import Dice, Floats
 from .household import Household, Meal
 from .load import Load, Run, flat, join, pulses, settling
+
+MICROWAVE_SHARES = (1.0, 1.0, 1.0, 1.0, 1.0, 0.7, 0.5, 0.3)
+"""The settings of a microwave's power, full power mostly."""
 
 
 def meals(house: Household) -> list[Meal]:
@@ -21,19 +26,32 @@ def stove(house: Household, dice: Dice) -> Load:
     induction = dice.chance(0.5)
     zones_w = [dice.between(1000.0, 1500.0), dice.between(1600.0, 2300.0), dice.between(1100.0, 2000.0)]
     period_s = dice.between(1.5, 5.0) if induction else dice.between(12.0, 45.0)
+    kind, add = (_induction, load.drive) if induction else (_radiant, load.heat)
+    cook(load, house, dice, zones_w, add=add, course=lambda zone_w, effort: kind(dice, zone_w, effort, period_s))
+    return load
+
+
+def cook(
+    load: Load,
+    house: Household,
+    dice: Dice,
+    zones_w: Sequence[float],
+    *,
+    add: Callable[[float, Floats], None],
+    course: Callable[[float, float], Floats],
+) -> None:
+    """Use 1 to 3 zones at most meals: `add` to the load what `course` makes of a zone's power and a meal's effort."""
     for meal in meals(house):
         if not dice.chance(0.4 + 0.7 * meal.effort):
             continue
         start_s, ends_s = load.free_s(meal.start_s + dice.between(0.0, 300.0)), []
         first = dice.whole(0, 2)
         for zone in range(1 + dice.chance(0.6 * meal.effort) + dice.chance(0.4 * meal.effort)):
-            zone_w = zones_w[(zone + first) % 3]
             begin_s = start_s + zone * dice.between(60.0, 500.0)
-            course = (_induction if induction else _radiant)(dice, zone_w, meal.effort, period_s)
-            (load.drive if induction else load.heat)(begin_s, course)
-            ends_s.append(begin_s + len(course))
+            used_w = course(zones_w[(zone + first) % 3], meal.effort)
+            add(begin_s, used_w)
+            ends_s.append(begin_s + len(used_w))
         load.runs.append((start_s, max(ends_s)))
-    return load
 
 
 def _radiant(dice: Dice, zone_w: float, effort: float, period_s: float) -> Floats:
@@ -119,28 +137,35 @@ def microwave(house: Household, dice: Dice) -> Load:
     often = dice.skewed(0.8, 9.0)
     period_s = dice.between(18.0, 34.0)
     inverter = dice.chance(0.25)
+    for wanted_s in servings(house, dice, often, 0.65):
+        start_s = load.free_s(wanted_s)
+        share = dice.pick(MICROWAVE_SHARES)
+        duration_s = dice.skewed(20.0, 230.0) if share == 1.0 else dice.skewed(80.0, 560.0)
+        # The magnetron's cathode warms for 2 s, then its power falls by some per cent as it heats.
+        beam = settling(duration_s, full_w, 0.06, 60.0)
+        beam[:2] *= 0.12
+        load.current(start_s, beam * weaker(dice, duration_s, share, 0.0 if inverter else period_s))
+        load.drive(start_s - 3.0, flat(duration_s + 3.0 + dice.skewed(0.0, 20.0), fan_w))
+        load.runs.append((start_s, start_s + duration_s))
+    return load
+
+
+def servings(house: Household, dice: Dice, often: float, at_meals: float) -> Iterator[float]:
+    """When a microwave is wanted, `often` times a day, a share of them around meals."""
     for day in house.days:
         starts_s = []
         for _ in range(dice.count(often) if day.lived else 0):
-            near_meal = day.meals and dice.chance(0.65)
+            near_meal = day.meals and dice.chance(at_meals)
             meal_s = dice.pick(day.meals).start_s + dice.between(-600.0, 1800.0) if near_meal else 0.0
             starts_s.append(meal_s if near_meal else day.moment_s(dice))
-        for wanted_s in sorted(starts_s):
-            start_s = load.free_s(wanted_s)
-            share = dice.pick((1.0, 1.0, 1.0, 1.0, 1.0, 0.7, 0.5, 0.3))
-            duration_s = dice.skewed(20.0, 230.0) if share == 1.0 else dice.skewed(80.0, 560.0)
-            # The magnetron's cathode warms for 2 s, then its power falls by some per cent as it heats.
-            beam = settling(duration_s, full_w, 0.06, 60.0)
-            beam[:2] *= 0.12
-            if inverter:
-                beam *= share
-            elif share < 1.0:
-                beam *= pulses(dice, duration_s, share * period_s, (1.0 - share) * period_s, 0.02)[: len(beam)]
-            load.drive(start_s, 0.5 * beam)
-            load.heat(start_s, 0.5 * beam)
-            load.drive(start_s - 3.0, flat(duration_s + 3.0 + dice.skewed(0.0, 20.0), fan_w))
-            load.runs.append((start_s, start_s + duration_s))
-    return load
+        yield from sorted(starts_s)
+
+
+def weaker(dice: Dice, duration_s: float, share: float, period_s: float) -> Floats | float:
+    """What a setting leaves of a microwave's beam: pulses, or the share all the time (an inverter, period 0)."""
+    if not period_s or share == 1.0:
+        return share
+    return pulses(dice, duration_s, share * period_s, (1.0 - share) * period_s, 0.02)
 
 
 def kettle(house: Household, dice: Dice) -> Load:

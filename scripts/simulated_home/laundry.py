@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from .dice import Dice, Floats
@@ -15,15 +17,7 @@ def dishwasher(house: Household, dice: Dice) -> Load:
     load.standby(dice.between(0.2, 1.5))
     heater_w, pump_w = dice.between(1750.0, 2300.0), dice.between(45.0, 180.0)
     programme_heat_s = dice.between(500.0, 1500.0)
-    fullness, per_day, delayed = dice.uniform(), min(0.16 + 0.14 * house.members, 1.1), dice.chance(0.25)
-    for day in house.days:
-        fullness += dice.near(per_day, 0.3) * (1.0 if day.lived else 0.0)
-        if fullness < 1.0:
-            continue
-        fullness -= 1.0
-        start_s = day.sleep_s + dice.skewed(0.0, 7200.0) if delayed else day.moment_s(dice)
-        if day.meals and not delayed:
-            start_s = day.meals[-1].start_s + dice.between(1800.0, 6000.0)
+    for start_s in dishes(house, dice, (1800.0, 6000.0)):
         length = dice.near(1.0, 0.12)
         at_s = start_s
         plan = (
@@ -42,6 +36,20 @@ def dishwasher(house: Household, dice: Dice) -> Load:
         load.drive(at_s, flat(drying_s, dice.between(3.0, 25.0)))
         load.runs.append((start_s, at_s + drying_s))
     return load
+
+
+def dishes(house: Household, dice: Dice, after_meal_s: Run) -> Iterator[float]:
+    """When a dishwasher that is full is started: so long after the last meal, or at night."""
+    fullness, per_day, delayed = dice.uniform(), min(0.16 + 0.14 * house.members, 1.1), dice.chance(0.25)
+    for day in house.days:
+        fullness += dice.near(per_day, 0.3) * (1.0 if day.lived else 0.0)
+        if fullness < 1.0:
+            continue
+        fullness -= 1.0
+        start_s = day.sleep_s + dice.skewed(0.0, 7200.0) if delayed else day.moment_s(dice)
+        if day.meals and not delayed:
+            start_s = day.meals[-1].start_s + dice.between(*after_meal_s)
+        yield start_s
 
 
 def _circulation(dice: Dice, duration_s: float, pump_w: float) -> Floats:
