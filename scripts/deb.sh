@@ -130,7 +130,7 @@ Description: one mains meter in, every appliance out
 END
 echo "interest-noawait nilm-edge-installed" >"$root/DEBIAN/triggers"
 (cd "$root" && find . -path ./DEBIAN -prune -o -type f -printf '%P\0' | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
-rm -f "dist/nilm-edge_${version}${release}_"*.deb
+rm -f "$deb"
 dpkg-deb --root-owner-group -Zzstd -z10 --build "$root" "$deb" >/dev/null
 rm -rf "$work"
 say "$deb, $(du -m "$deb" | cut -f1) MB"

@@ -14,6 +14,16 @@ from types import TracebackType
 
 REPOSITORY = Path(__file__).parents[2]
 CACHE = Path("/var/cache/nilm-edge-test")
+_CPUINFO = """\
+processor	: {}
+Features	: fp asimd evtstrm crc32 cpuid
+CPU implementer	: 0x41
+CPU architecture: 8
+CPU variant	: 0x0
+CPU part	: 0xd08
+CPU revision	: 3
+
+"""
 _PIP_CONFIGS = ("/etc/pip.conf", "/root/.config/pip/pip.conf", "/root/.pip/pip.conf")
 _HOST_ENVIRONMENT = ("PIP_", "SSL_CERT_", "REQUESTS_CA_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
@@ -25,15 +35,19 @@ def checked(*command: str) -> str:
     return done.stdout
 
 
-def base_tree(suite: str) -> Path:
-    """The bare Debian of a suite, made once and kept; remove the folder to have it made anew."""
-    tree = CACHE / suite
+def base_tree(suite: str, arch: str = "") -> Path:
+    """The bare Debian of a suite, made once and kept; remove the folder to have it made anew.
+
+    `arch`: for another processor, whose programs the kernel must know how to run.
+    """
+    tree = CACHE / (f"{suite}-{arch}" if arch else suite)
     if tree.exists():
         return tree
-    half_made = CACHE / f"{suite}.half"
+    half_made = tree.with_name(f"{tree.name}.half")
     shutil.rmtree(half_made, ignore_errors=True)
     CACHE.mkdir(parents=True, exist_ok=True)
-    checked("debootstrap", "--variant=minbase", "--include=git,make,ca-certificates", suite, str(half_made))
+    options = ["--variant=minbase", "--include=git,make,ca-certificates", *([f"--arch={arch}"] if arch else [])]
+    checked("debootstrap", *options, suite, str(half_made))
     (half_made / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
     services = half_made / "usr/sbin/policy-rc.d"
     services.write_text("#!/bin/sh\nexit 101\n")
@@ -97,6 +111,8 @@ class Machine:
             ["systemd-nspawn", *options, "--directory", str(self.tree), "sleep", "infinity"], stdin=subprocess.DEVNULL
         )
         self._leader = self._wait_for_leader()
+        if (self.tree / "lib/ld-linux-aarch64.so.1").exists():
+            self._say_it_is_arm()
         self._bare = self._processes_beside(self._leader)
         return self
 
@@ -118,6 +134,13 @@ class Machine:
                     return child
             time.sleep(0.05)
         raise AssertionError("systemd-nspawn did not start the container")
+
+    def _say_it_is_arm(self) -> None:
+        """QEMU 7.2 shows the host's /proc/cpuinfo, at which onnxruntime for ARM crashes: now a Raspberry Pi 4's."""
+        said = "".join(_CPUINFO.format(number) for number in range(os.cpu_count() or 1))
+        (self.tree / "srv/cpuinfo").write_text(said)
+        done = self.run("mount --bind /srv/cpuinfo /proc/cpuinfo")
+        assert done.returncode == 0, done.stdout
 
     def command(self, script: str, user: str = "root") -> list[str]:
         """The host's command that runs a shell script in the machine."""

@@ -1,5 +1,6 @@
 """Our package for a suite: made in a bare machine of it, as `make deb` does, and made into other versions."""
 
+import fcntl
 import re
 import shutil
 import subprocess
@@ -18,29 +19,50 @@ _RELEASES = {"bookworm": "deb12", "trixie": "deb13"}
 
 
 @cache
-def made_for(suite: str) -> Path:
-    """The package of this checkout: one that was made of it before, or made here, or in that suite."""
-    for package in (REPOSITORY / "dist").glob(f"nilm-edge_*+{_RELEASES[suite]}_*.deb"):
+def made_for(suite: str, arch: str = "") -> Path:
+    """The package of this checkout: one that was made of it before, or made here, or in that suite.
+
+    `arch`: for another processor, made in a machine of it.
+    """
+    processor = arch or checked("dpkg", "--print-architecture").strip()
+    for package in (REPOSITORY / "dist").glob(f"nilm-edge_*+{_RELEASES[suite]}_{processor}.deb"):
         if _source_of(package) == checked(str(REPOSITORY / "scripts/deb.sh"), "--source"):
             return package
-    if f"{_CODENAME}{suite}\n" in Path("/etc/os-release").read_text():
+    if not arch and f"{_CODENAME}{suite}\n" in Path("/etc/os-release").read_text():
         checked(str(REPOSITORY / "scripts/deb.sh"))
         return _newest(REPOSITORY / "dist")
-    tree = REPOSITORY / "build" / "appliance" / f"{suite}-builder"
-    shutil.rmtree(tree, ignore_errors=True)
-    tree.parent.mkdir(parents=True, exist_ok=True)
-    checked("cp", "--archive", "--reflink=auto", str(base_tree(suite)), str(tree))
+    tree = _builder(suite, arch)
+    with (tree / "srv/lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another checkout may be at it
+        return _made_in(tree)
+
+
+def _made_in(tree: Path) -> Path:
+    source = tree / "srv/nilm"
+    shutil.rmtree(source, ignore_errors=True)
     for name in checked("git", "-C", str(REPOSITORY), "ls-files").splitlines():
         if (REPOSITORY / name).exists() and not name.startswith("tests/"):
-            (tree / "srv/nilm" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, tree / "srv/nilm" / name)
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, source / name)
     with Machine(tree) as machine:
         done = machine.run("cd /srv/nilm && make deb")
         assert done.returncode == 0, done.stdout
     (REPOSITORY / "dist").mkdir(exist_ok=True)
-    package = Path(shutil.copy(_newest(tree / "srv/nilm/dist"), REPOSITORY / "dist"))
-    shutil.rmtree(tree)
+    package = Path(shutil.copy(_newest(source / "dist"), REPOSITORY / "dist"))
+    shutil.rmtree(source)
     return package
+
+
+def _builder(suite: str, arch: str) -> Path:
+    """A machine that keeps what `make deb` installs and downloads; remove the folder to have it made anew."""
+    bare = base_tree(suite, arch)
+    tree = bare.with_name(f"{bare.name}-builder")
+    if not tree.exists():
+        half_made = bare.with_name(f"{bare.name}-builder.half")
+        shutil.rmtree(half_made, ignore_errors=True)
+        checked("cp", "--archive", "--reflink=auto", str(bare), str(half_made))
+        half_made.rename(tree)
+    return tree
 
 
 def as_version(

@@ -13,7 +13,7 @@ import pytest
 
 from tests.appliance.booted import Booted, fresh, scratch
 from tests.appliance.figures import figures
-from tests.appliance.machine import REPOSITORY
+from tests.appliance.machine import REPOSITORY, Machine
 from tests.appliance.outside_meter import TOPIC
 from tests.appliance.packages import as_version, made_for
 
@@ -260,11 +260,15 @@ def check_what_is_left_is_the_data(machine: Booted) -> None:
     assert machine.check("redis-cli exists nilm:home:window").strip() == "1"
 
 
-def check_nothing_is_left(machine: Booted) -> None:
-    """But for what apt and the journal remember."""
-    found = machine.check("find / -xdev -iname '*nilm*' -not -path '/root/*' -not -path '/var/log/*'").splitlines()
+def check_no_file_is_left(machine: Booted | Machine) -> None:
+    """Nor user or group; but for what apt and the journal remember."""
+    found = machine.run("find / -xdev -iname '*nilm*' -not -path '/root/*' -not -path '/var/log/*'").stdout.splitlines()
     assert [path for path in found if "/var/lib/apt/" not in path and "/var/cache/" not in path] == []
     assert machine.run("getent passwd nilm-edge; getent group nilm-edge").stdout == ""
+
+
+def check_nothing_is_left(machine: Booted) -> None:
+    check_no_file_is_left(machine)
     assert machine.check("redis-cli --scan --pattern 'nilm:*'") == ""
     databases = "http://127.0.0.1:8086/query?q=SHOW+DATABASES"
     said = machine.check(f"python3 -c 'import urllib.request as u; print(u.urlopen(\"{databases}\").read())'")
