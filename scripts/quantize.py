@@ -19,16 +19,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from network import artifact, recipe
-from network.data import (
-    CALIBRATION_DAYS,
-    INTERVAL_DAYS,
-    OWN_DAYS,
-    HomePool,
-    Recording,
-    own,
-    record,
-    slowed,
-)
+from network.data import CALIBRATION_DAYS, OWN_DAYS, HomePool, Recording, own, record, slowed
 from network.measure import fit, score
 from network.model import Network
 
@@ -47,7 +38,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("models"), help="the models folder (models)")
     parser.add_argument("--fp32", type=Path, default=Path("build/fp32"), help="folder of the fp32 twins (build/fp32)")
     parser.add_argument("--id", default="home13", help="the model's id (home13)")
-    parser.add_argument("--version", default="4", help="the model's version (4)")
+    parser.add_argument("--version", default="5", help="the model's version (5)")
     parser.add_argument("--test", type=Path, help="a home with mains_w and <Appliance>_w at 1 s to measure on")
     arguments = parser.parse_args()
     saved = torch.load(arguments.checkpoint, weights_only=True)
@@ -58,7 +49,7 @@ def main() -> None:
         for _ in range(16):
             pool.refresh()
         network.calibrate(torch.from_numpy(pool.batch(12, 12288, 1)[0]) / 255)
-    known, more = own(OWN_DAYS, CALIBRATION_DAYS), own(OWN_DAYS + CALIBRATION_DAYS, INTERVAL_DAYS)
+    known = own(OWN_DAYS, CALIBRATION_DAYS)
     unknown = [_other(seed) for seed in CALIBRATION_SEEDS]
     training = {
         "steps": saved["progress"]["step"],
@@ -66,7 +57,7 @@ def main() -> None:
         "home_days": saved["progress"]["next_seed"] - 1000,
         "seeds": f"1000..{saved['progress']['next_seed'] - 1}",
         "own_days": f"the shipped home on {OWN_DAYS} days after its file's",
-        "calibration_days": f"the {CALIBRATION_DAYS} days of it after those, for intervals {INTERVAL_DAYS} more",
+        "calibration_days": f"the {CALIBRATION_DAYS} days of it after those",
         "calibration_seeds": f"{CALIBRATION_SEEDS.start}..{CALIBRATION_SEEDS.stop - 1}",
         "data": "scripts/simulated_home",
         "licence": "Apache-2.0",
@@ -76,7 +67,7 @@ def main() -> None:
     facts = {"id": arguments.id, "version": arguments.version, **recipe.as_entry(), "training": training}
     for folder, quantized in ((arguments.out, True), (arguments.fp32, False)):
         model = artifact.write(folder, plan, facts, artifact.uncalibrated(recipe.TARGETS), {}, quantized=quantized)
-        appliances = fit(model, [known], [more], unknown)
+        appliances = fit(model, [known], unknown)
         model = artifact.write(folder, plan, facts, appliances, {}, quantized=quantized)
         if test is not None:
             measured[quantized] = score(model, test)

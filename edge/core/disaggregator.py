@@ -51,7 +51,8 @@ class Disaggregator:
 
     def predict_many(self, buildings: Sequence[str], at_ms: Sequence[int], power_w: Sequence[float]) -> list[Tick]:
         """`predict` for several different buildings, in one call of each model."""
-        rows = np.array([self._row(b) for b in buildings], np.intp)
+        known = list(map(self._rows.get, buildings))
+        rows = np.array([self._row(b) for b in buildings] if None in known else known, np.intp)
         times_ms, mains_w = np.array(at_ms, np.int64), _possible(power_w)
         values = _side_by_side([served.tick(rows, times_ms, mains_w) for served in self._served], len(rows))
         other_w = constrain(values, mains_w)

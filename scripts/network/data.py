@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from simulated_home import FIRST_TRAINING_SEED, later_days, simulate
+from simulated_home import FIRST_TRAINING_SEED, SHIPPED_DAYS, later_days, simulate
 from simulated_home.household import Household
 
 from edge.core.features import Encoder
@@ -14,16 +14,17 @@ from network.recipe import TARGETS, Target, preprocessing
 
 FIRST_DAY = date(2024, 1, 1)
 DAY_S = 86_400
-OWN_DAYS = 334
-"""Days of the shipped home, after those of its file, that are in the pool: same machines and people, other days."""
-CALIBRATION_DAYS, INTERVAL_DAYS = 40, 80
-"""Days after these to fit constants on, a year after the file's and so of its season, as how often an appliance is on
-is in its probability; and days after those for the intervals, as 40 hold few charges and meals."""
+OWN_DAYS = 3 * 365 - SHIPPED_DAYS - 30
+"""Days of the shipped home, after those of its file, that are in the pool: same machines and people, other days. Of one
+year alone the network learns the days by heart."""
+CALIBRATION_DAYS = 91
+"""Days after these to fit constants on: the file's season, three years on and a month more on either side, as how often
+an appliance is on is in its probability."""
 ALL_APPLIANCES = 0.15
 """Share of training homes that have every appliance."""
 SLOW_METERS, SLOWEST_S = 0.4, 10.0
 """Share of training homes whose meter reports seldom: each value is repeated until the next."""
-OWN_SHARE = 0.4
+OWN_SHARE = 0.5
 """Share of the crops that are of the shipped home."""
 PASSED_OVER = 0.5
 """Share of 230 V homes that are passed over, so that as many are of 120 V, whose appliances are harder to tell."""
@@ -107,11 +108,11 @@ class HomePool:
     def _prepared(self, home: Recording) -> "_Inputs":
         on = home.appliances_w >= self._thresholds_w
         starts = [np.flatnonzero(np.diff(column.astype(np.int8)) > 0) for column in on.T]
-        return _Inputs(home, self.encoder.encode_series(home.mains_w).T, starts)
+        return _Inputs(self.encoder.encode_series(home.mains_w).T, home.appliances_w.astype(np.float16), starts)
 
     def on_share(self) -> NDArray[np.float64]:
         """Each appliance's share of seconds on, (appliance,)."""
-        shares = np.array([(h.home.appliances_w >= self._thresholds_w).mean(axis=0) for h in self._homes])
+        shares = np.array([(h.watts >= self._thresholds_w).mean(axis=0) for h in self._homes])
         mean: NDArray[np.float64] = shares.mean(axis=0)
         return mean
 
@@ -125,13 +126,13 @@ class HomePool:
             homes = self._own if self._own and n >= round((1 - OWN_SHARE) * crops) else self._homes
             chosen, at = self._place(homes, length_s, seek_run=n % 3 > 0)
             inputs.append(chosen.x[:, at : at + length_s])
-            targets.append(chosen.home.appliances_w[at + every_s - 1 : at + length_s : every_s].T)
-        return np.stack(inputs), np.stack(targets)
+            targets.append(chosen.watts[at + every_s - 1 : at + length_s : every_s].T)
+        return np.stack(inputs), np.stack(targets).astype(np.float32)
 
     def _place(self, homes: Sequence["_Inputs"], length_s: int, *, seek_run: bool) -> tuple["_Inputs", int]:
         random = self._random
         chosen = homes[int(random.integers(len(homes)))]
-        latest = len(chosen.home.mains_w) - length_s
+        latest = len(chosen.watts) - length_s
         having: list[_Inputs] = []
         while seek_run and not having:
             appliance = int(random.integers(len(self.targets)))
@@ -145,8 +146,8 @@ class HomePool:
 
 @dataclass(frozen=True)
 class _Inputs:
-    """A home, its inputs (feature, t), and where each appliance starts."""
+    """A home's inputs (feature, t), its appliances (t, appliance) in W to 0.05 %, and where each of them starts."""
 
-    home: Recording
     x: NDArray[np.uint8]
+    watts: NDArray[np.float16]
     starts: list[NDArray[np.intp]]

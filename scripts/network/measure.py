@@ -39,25 +39,18 @@ def score(model: OnnxModel, home: Recording) -> list[Score]:
     return tally.scores()
 
 
-def fit(
-    model: OnnxModel,
-    known: Sequence[Recording],
-    more: Sequence[Recording] = (),
-    unknown: Sequence[Recording] = (),
-) -> tuple[Appliance, ...]:
+def fit(model: OnnxModel, known: Sequence[Recording], unknown: Sequence[Recording] = ()) -> tuple[Appliance, ...]:
     """The appliances with their constants fitted to homes that the network knows and to homes that it does not.
 
-    p_on is calibrated in known homes (Platt), and the unit of power is theirs, like stand-by. The on and off levels are
-    those of the best mean F1 of known and unknown homes, so that they serve both. Intervals are to cover in known
-    homes and `more` days of them (split conformal: it takes many runs, and no season).
+    p_on is calibrated in known homes (Platt), the unit of power and stand-by are theirs, and intervals are to cover in
+    them (split conformal). The on and off levels are those of the best mean F1 of known and unknown homes.
     """
     count = len(model.spec.appliances)
-    kinds = [homes for homes in (known, more, unknown) if homes]
+    kinds = [homes for homes in (known, unknown) if homes]
     outputs = [np.concatenate([_outputs(model, home.mains_w) for home in homes]) for homes in kinds]
     watts = [np.concatenate([h.appliances_w for h in homes]) for homes in kinds]
-    widened_on = 2 if more else 1
     return tuple(
-        _fit(appliance, [y[:, n::count] for y in outputs], [w[:, n] for w in watts], widened_on)
+        _fit(appliance, [y[:, n::count] for y in outputs], [w[:, n] for w in watts])
         for n, appliance in enumerate(model.spec.appliances)
     )
 
@@ -72,23 +65,17 @@ def _outputs(model: OnnxModel, mains_w: NDArray[np.float32]) -> NDArray[np.float
     return np.concatenate(parts)
 
 
-def _fit(
-    appliance: Appliance, heads: list[NDArray[np.float32]], true_w: list[NDArray[np.float32]], widened_on: int
-) -> Appliance:
-    """Heads (t, HEADS) and truth (t,), an array for each kind of home; the first `widened_on` are known homes."""
+def _fit(appliance: Appliance, heads: list[NDArray[np.float32]], true_w: list[NDArray[np.float32]]) -> Appliance:
+    """Heads (t, HEADS) and truth (t,) of known homes, then of unknown ones where there are any."""
     true = [w >= appliance.on_threshold_w for w in true_w]
     gain, offset = _platt(heads[0][:, 0].astype(np.float64), true[0])
-    known_w, known = np.concatenate(true_w[:widened_on]), np.concatenate(true[:widened_on])
-    calibrated = replace(appliance, p_gain=gain, p_offset=offset, standby_w=_standby_w(known_w, known))
+    calibrated = replace(appliance, p_gain=gain, p_offset=offset, standby_w=_standby_w(true_w[0], true[0]))
     p_on = [_p_on(calibrated, y) for y in heads]
-    searched = [0, *range(widened_on, len(heads))]
-    best = _switched(calibrated, [p_on[n] for n in searched], [true[n] for n in searched])
-    switched = [_on(best, p) for p in p_on[:widened_on]]
-    was = switched[0]
-    best = _scaled(best, heads[0][was], p_on[0][was], true_w[0][was])
-    on = np.concatenate(switched)
-    either = on | known
-    return _widened(best, np.concatenate(heads[:widened_on])[either], on[either], known_w[either])
+    best = _switched(calibrated, p_on, true)
+    on = _on(best, p_on[0])
+    best = _scaled(best, heads[0][on], p_on[0][on], true_w[0][on])
+    either = on | true[0]
+    return _widened(best, heads[0][either], on[either], true_w[0][either])
 
 
 def _standby_w(true_w: NDArray[np.float32], true: NDArray[np.bool_]) -> float:

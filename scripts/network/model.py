@@ -6,8 +6,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from network import recipe
+from network.blocks import Rectified, Residual, Way, rows
 from network.exact_sums import settled
-from network.graphs import MIDDLE, OUT_LIMIT, WEIGHT_LIMIT, Layer, Plan
+from network.graphs import OUT_LIMIT, WEIGHT_LIMIT, Layer, Plan
 
 INPUT_SCALE = 1 / 255
 HEADROOM_QUANTILE = 0.9999
@@ -38,28 +39,26 @@ class Network(nn.Module):  # type: ignore[misc]
             self.out.bias[:appliances] = -3.0
 
     def forward(self, x: Tensor, seen: list[Tensor] | None = None, every_s: int = 1) -> Tensor:
-        """Outputs; the values that are quantized in the artifact are appended to `seen` where it is given.
+        """Outputs, computed in the number format of x; what is quantized in the artifact is appended to `seen`.
 
         With `every_s` (a power of two, t a multiple of it) only those of seconds every_s - 1, 2 * every_s - 1, …: the
         same numbers at a fraction of the work, since a layer reckons only the seconds that a later one looks at.
         """
         keep = seen.append if seen is not None else _ignore
-        h = functional.relu(self._conv(self.stem, x))
+        steps = [float(s) for s in self.scales]
+        h = Rectified.apply(rows(x), *self._weights(self.stem, x), steps[0])
         keep(h)
-        h = self._grid(h, 0)
         apart_s = 1
         for n, conv in enumerate(self.body):
             reach, stride = conv.dilation[0] // apart_s, 1
             if apart_s < every_s and apart_s == conv.dilation[0]:
                 stride, apart_s = 2, 2 * apart_s
-            branch = self._conv(conv, functional.pad(h, (2 * reach - stride + 1, 0)), dilation=reach, stride=stride)
-            keep(branch)
-            h = functional.relu(h[..., stride - 1 :: stride] + self._grid(branch, 1 + 2 * n, zero=MIDDLE))
+            way = Way(reach, stride, steps[1 + 2 * n], steps[2 + 2 * n], seen)
+            h = Residual.apply(h, *self._weights(conv, x), way)
             keep(h)
-            h = self._grid(h, 2 + 2 * n)
-        h = functional.relu(self._conv(self.hidden, h))
+        h = Rectified.apply(h, *self._weights(self.hidden, x), steps[-1])
         keep(h)
-        return self._conv(self.out, self._grid(h, len(self.scales) - 1))
+        return functional.conv2d(h, *self._weights(self.out, x))[:, :, 0]
 
     def calibrate(self, x: Tensor) -> None:
         """Set the activations' steps from what flows on `x`; from then on quantization is simulated."""
@@ -79,19 +78,15 @@ class Network(nn.Module):  # type: ignore[misc]
         hidden = _layer(self.hidden, scales[-1])
         return settled(Plan(INPUT_SCALE, _layer(self.stem, scales[0]), body, hidden, _layer(self.out, None)))
 
-    def _grid(self, values: Tensor, n: int, zero: int = 0) -> Tensor:
-        if not self.scales[n]:
-            return values
-        return torch.fake_quantize_per_tensor_affine(values, float(self.scales[n]), zero, 0, 255)
-
-    def _conv(self, conv: nn.Conv1d, x: Tensor, *, dilation: int = 1, stride: int = 1) -> Tensor:
+    def _weights(self, conv: nn.Conv1d, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Weight and bias in the number format of x, the weight on its grid where quantization is simulated."""
         weight = conv.weight
         if self.scales[0]:
             limit = OUT_LIMIT if conv is self.out else WEIGHT_LIMIT
             steps = weight.detach().abs().amax(dim=(1, 2)).clamp_min(1e-6) / limit
             zeros = torch.zeros(len(weight), dtype=torch.int32)
             weight = torch.fake_quantize_per_channel_affine(weight, steps, zeros, 0, -limit, limit)
-        return functional.conv1d(x, weight, conv.bias, dilation=dilation, stride=stride)
+        return rows(weight.to(x.dtype)), conv.bias.to(x.dtype)
 
 
 def loss(y: Tensor, power_w: Tensor, constants: Tensor, weight: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ def read(path: Path, targets: Sequence[Target]) -> list[Recording]:
 
 
 class RealPool:
-    """Crops from metered homes among as many or more from simulated ones, whose meters report as seldom."""
+    """Crops from metered homes, one to two from simulated ones, whose meters report as seldom."""
 
     def __init__(self, homes: Sequence[Recording], simulated: HomePool, seed: int) -> None:
         self._simulated, self._targets = simulated, simulated.targets
@@ -58,7 +58,7 @@ class RealPool:
 
     def batch(self, crops: int, length_s: int, every_s: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """As `HomePool.batch`; NaN where an appliance was not metered."""
-        inputs, targets = (list(part) for part in self._simulated.batch((crops + 1) // 2, length_s, every_s))
+        inputs, targets = (list(part) for part in self._simulated.batch(crops - crops // 3, length_s, every_s))
         for n in range(crops - len(inputs)):
             mains_w, watts = self._crop(length_s, seek_run=n % 3 > 0)
             inputs.append(self._simulated.encoder.encode_series(mains_w).T)

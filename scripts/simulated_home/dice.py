@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 T = TypeVar("T")
 
+PIECE = 1 << 20
+"""Numbers made at a time, so that years need little memory beside themselves."""
+
 
 class Dice:
     """One stream of random numbers, independent for each (seed, name): a new appliance shifts no other one."""
@@ -67,16 +70,21 @@ class Dice:
     def noise(self, size: int) -> Floats:
         """`size` numbers, mean 0, deviation 1 (triangular), from a stream of their own: a longer one starts alike."""
         generator = np.random.Generator(np.random.PCG64(self._sequence.spawn(1)[0]))
-        pairs = generator.random(2 * size)
-        return (pairs[0::2] + pairs[1::2] - 1.0) * 2.449489742783178
+        numbers = np.empty(size)
+        for at in range(0, size, PIECE):
+            pairs = generator.random(2 * min(PIECE, size - at))
+            numbers[at : at + PIECE] = (pairs[0::2] + pairs[1::2] - 1.0) * 2.449489742783178
+        return numbers
 
     def wander(self, size: int, step_s: int) -> Floats:
         """A line through a random knot each `step_s` seconds, mean 0, deviation about 0.8."""
-        knots = self.noise(size // step_s + 2)
-        at = np.arange(size)
-        left = at // step_s
-        share = (at - left * step_s) / step_s
-        return knots[left] * (1.0 - share) + knots[left + 1] * share
+        knots, line = self.noise(size // step_s + 2), np.empty(size)
+        for first in range(0, size, PIECE):
+            at = np.arange(first, min(first + PIECE, size))
+            left = at // step_s
+            share = (at - left * step_s) / step_s
+            line[first : first + PIECE] = knots[left] * (1.0 - share) + knots[left + 1] * share
+        return line
 
 
 def wave(turns: float) -> float:

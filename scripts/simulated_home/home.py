@@ -95,10 +95,12 @@ def simulate(
     for load in used[1:]:
         nominal_w += load.heat_w
         nominal_w += load.drive_w
+    del used, load  # each load's memory goes as soon as its watts are known
     volts = voltage(house, nominal_w, Dice(seed, "voltage"))
     strength = np.square(volts / house.nominal_v).astype(np.float32)
     window = slice(skipped_s, skipped_s + length_s)
     true_w = rest.heat_w * strength + rest.drive_w
+    del rest, nominal_w
     appliances = {}
     for name in OWNED:
         power_w = np.zeros(length_s, np.float32)

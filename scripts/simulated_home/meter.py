@@ -17,8 +17,14 @@ def voltage(house: Household, nominal_w: Watts, dice: Dice) -> Floats:
     level_v = house.nominal_v * dice.between(0.985, 1.035)
     line_ohm = dice.between(0.08, 0.45) * (0.5 if house.small_supply else 1.0)
     unit_v = house.nominal_v / 230.0
-    street_v = 1.6 * dice.wander(size, 5400) + 0.7 * dice.wander(size, 240) + 0.25 * dice.wander(size, 11)
-    return level_v + unit_v * (street_v + 0.06 * dice.noise(size)) - nominal_w * (line_ohm / house.nominal_v)
+    volts = 1.6 * dice.wander(size, 5400)
+    for share_v, step_s in ((0.7, 240), (0.25, 11)):
+        volts += share_v * dice.wander(size, step_s)
+    volts += 0.06 * dice.noise(size)
+    volts *= unit_v
+    volts += level_v
+    volts -= nominal_w * (line_ohm / house.nominal_v)
+    return volts
 
 
 def reading(true_w: Watts, scale: float, dice: Dice) -> Watts:
@@ -29,7 +35,10 @@ def reading(true_w: Watts, scale: float, dice: Dice) -> Watts:
     size = len(true_w)
     noise_w, share = dice.skewed(0.1, 2.2), dice.skewed(0.0002, 0.002)
     read_w = scale * true_w
-    read_w = np.round(read_w + dice.noise(size) * (noise_w + share * read_w))
+    noise = dice.noise(size)
+    noise *= noise_w + share * read_w
+    noise += read_w
+    read_w = np.round(noise, out=noise)
     lost = dice.noise(size) < -2.449 * (1.0 - (2.0 * dice.skewed(0.00005, 0.002)) ** 0.5)
     held = lost.copy()
     held[0] = False

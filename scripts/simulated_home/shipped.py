@@ -30,13 +30,9 @@ def later_days(first: int, days: int) -> Home:
     """The shipped home on `days` days, the `first` after those of its file: same machines and people, other seconds."""
     home = simulate(SHIPPED_SEED, SHIPPED_DAYS + first + days, SHIPPED_START, all_appliances=True)
     after = slice((SHIPPED_DAYS + first) * DAY_S, None)
-    appliances = {name: power_w[after].copy() for name, power_w in home.appliances.items()}
+    appliances = {name: power_w[after] for name, power_w in home.appliances.items()}
     return replace(
-        home,
-        time=home.time[after],
-        mains_w=home.mains_w[after].copy(),
-        voltage_v=home.voltage_v[after],
-        appliances=appliances,
+        home, time=home.time[after], mains_w=home.mains_w[after], voltage_v=home.voltage_v[after], appliances=appliances
     )
 
 
