@@ -14,8 +14,10 @@ GAIN = (0.85, 1.25)
 """Mains meters differ that much in what they make of a circuit's watts."""
 OWN_GAIN = (0.75, 1.3)
 """Other homes' appliances of a kind draw that much less or more."""
-MOVED_SHARE = 0.3
+MOVED_SHARE = 0.5
 """Share of crops that get another home's run of an appliance put in."""
+SEEK_SHARE = 0.67
+"""Share of crops that hold a run."""
 QUIET_W = 5.0
 SLOW_METERS = 0.8
 """Share of the simulated homes that are metered as seldom as the real ones."""
@@ -35,7 +37,10 @@ def read(path: Path, targets: Sequence[Target]) -> list[Recording]:
 
 
 class RealPool:
-    """Crops from metered homes, one to two from simulated ones, whose meters report as seldom."""
+    """Crops from metered homes, one to two from simulated ones, whose meters report as seldom.
+
+    More of the few metered homes and the network knows their machines by heart, and no other's.
+    """
 
     def __init__(self, homes: Sequence[Recording], simulated: HomePool, seed: int) -> None:
         self._simulated, self._targets = simulated, simulated.targets
@@ -58,9 +63,10 @@ class RealPool:
 
     def batch(self, crops: int, length_s: int, every_s: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """As `HomePool.batch`; NaN where an appliance was not metered."""
-        inputs, targets = (list(part) for part in self._simulated.batch(crops - crops // 3, length_s, every_s))
-        for n in range(crops - len(inputs)):
-            mains_w, watts = self._crop(length_s, seek_run=n % 3 > 0)
+        metered = max(1, crops // 3)
+        inputs, targets = (list(part) for part in self._simulated.batch(crops - metered, length_s, every_s))
+        for _ in range(metered):
+            mains_w, watts = self._crop(length_s, seek_run=bool(self._random.random() < SEEK_SHARE))
             inputs.append(self._simulated.encoder.encode_series(mains_w).T)
             targets.append(watts[every_s - 1 :: every_s].T)
         return np.stack(inputs), np.stack(targets)
@@ -89,7 +95,7 @@ class RealPool:
         appliance = int(self._random.integers(len(self._targets)))
         home, run = self._run(appliance)
         at = int(np.clip(run - self._random.integers(length_s), 0, max(len(home.mains_w) - length_s, 0)))
-        other_w = _piece(home, at, length_s)[1][:, appliance]
+        other_w = self._random.uniform(*OWN_GAIN) * _piece(home, at, length_s)[1][:, appliance]
         other_w[other_w < QUIET_W] = 0
         mine_w = watts[:, appliance]
         if np.isfinite(mine_w).all() and not ((mine_w > QUIET_W) & (other_w > 0)).any():
