@@ -11,7 +11,6 @@ examples:
 
 import argparse
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -64,24 +63,18 @@ def main() -> None:
         "licence": "Apache-2.0",
     }
     test = read(arguments.test) if arguments.test else None
-    plan = network.plan()
+    plan, measured = network.plan(), {}
     facts = {"id": arguments.id, "version": arguments.version, **recipe.as_entry(), "training": training}
-
-    def made(folder: Path, quantized: bool) -> list[Score]:
-        """Write one models folder; its scores on the test file, if there is one."""
+    for folder, quantized in ((arguments.out, True), (arguments.fp32, False)):
         model = artifact.write(folder, plan, facts, artifact.uncalibrated(recipe.TARGETS), {}, quantized=quantized)
         appliances = fit(model, [known], unknown)
         model = artifact.write(folder, plan, facts, appliances, {}, quantized=quantized)
-        if test is None:
-            return []
-        scores = score(model, test)
-        artifact.write(folder, plan, facts, appliances, _summary(scores, arguments.test.name), quantized=quantized)
-        return scores
-
-    with ThreadPoolExecutor(2) as both:
-        scores, twins = both.map(made, (arguments.out, arguments.fp32), (True, False))
-    if test is not None:
-        show(scores, twins)
+        if test is not None:
+            measured[quantized] = score(model, test)
+            metrics = _summary(measured[quantized], arguments.test.name)
+            artifact.write(folder, plan, facts, appliances, metrics, quantized=quantized)
+    if measured:
+        show(measured[True], measured[False])
 
 
 def read(path: Path) -> Recording:

@@ -38,7 +38,9 @@ REFRESH_STEPS = 4
 CALIBRATION_CROPS = 12
 EVEN_SHARE, IMPORTANCE = 0.05, (0.5, 4.0)
 """An appliance weighs sqrt(EVEN_SHARE / its share of seconds on), within these limits."""
-MINUTES = {"simulated": 50.0, "redd": 15.0}
+MINUTES = {"simulated": 50.0, "redd": 8.0}
+SIMULATED_SHARE = 0.55
+"""First share of the REDD protocol on simulated homes alone: of few metered ones all runs are soon known by heart."""
 REDD_TRAINED, REDD_TUNED = ("redd_house1", "redd_house4", "redd_house5"), "redd_house3"
 
 
@@ -73,7 +75,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--protocol", choices=tuple(MINUTES), default="simulated", help="what to train on (simulated)")
     parser.add_argument("--data", type=Path, help="folder of redd_house1.parquet and so on, for --protocol redd")
-    parser.add_argument("--minutes", type=float, help="CPU time a thread, checkpoints included (50; redd 15)")
+    parser.add_argument("--minutes", type=float, help="CPU time a thread, checkpoints included (50; redd 8)")
     parser.add_argument("--quantized", type=float, default=0.14, help="last share of it with quantization (0.14)")
     parser.add_argument("--out", type=Path, default=Path("build/train"), help="folder of the checkpoint (build/train)")
     parser.add_argument("--seed", type=int, default=1, help="of the weights (1)")
@@ -105,7 +107,7 @@ def simulated(arguments: argparse.Namespace) -> None:
 
 
 def redd(arguments: argparse.Namespace) -> None:
-    """Train on REDD houses among simulated ones, fit the constants on the house kept aside, write a models folder."""
+    """Train on simulated homes, then on REDD houses among them, fit on the house kept aside, write a models folder."""
     targets = recipe.REAL_TARGETS
     homes = [part for name in REDD_TRAINED for part in real.read(arguments.data / f"{name}.parquet", targets)]
     tuned = real.read(arguments.data / f"{REDD_TUNED}.parquet", targets)
@@ -113,6 +115,7 @@ def redd(arguments: argparse.Namespace) -> None:
     homes_at_hand = HomePool(
         min(arguments.pool, 120), targets, first_seed=trainer.progress.next_seed, slow_meters=real.SLOW_METERS
     )
+    trainer.train(homes_at_hand, until=SIMULATED_SHARE)
     trainer.train(real.RealPool(homes, homes_at_hand, arguments.seed))
     training = {"data": ", ".join(REDD_TRAINED), "tuned_on": REDD_TUNED, "minutes": arguments.minutes}
     facts = {"id": "redd", "version": "1", **recipe.as_entry(), "training": training}
@@ -139,8 +142,8 @@ class Trainer:
             self.progress = Progress(**saved["progress"])
             print(f"going on from step {self.progress.step}")
 
-    def train(self, pool: Pool) -> None:
-        """Train until the minutes are used up; the checkpoint is written each minute."""
+    def train(self, pool: Pool, *, until: float = 1.0) -> None:
+        """Train until this share of the minutes is used up; the checkpoint is written each minute."""
         arguments, network, progress = self._arguments, self.network, self.progress
         for _ in range(arguments.pool // 4):
             pool.refresh()
@@ -152,7 +155,7 @@ class Trainer:
         workers = ThreadPoolExecutor(arguments.threads)
         budget_s, saved_s, shown_s, recent = arguments.minutes * 60, progress.elapsed_s, progress.elapsed_s, []
         began_s = _used_s(arguments.threads) - progress.elapsed_s
-        while progress.elapsed_s < budget_s:
+        while progress.elapsed_s < until * budget_s:
             share = progress.elapsed_s / budget_s
             quantized = share >= 1 - arguments.quantized
             if quantized and not network.scales[0]:

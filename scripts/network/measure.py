@@ -1,7 +1,9 @@
 """Measuring: the shipped models on recordings of homes, and the constants that are fitted to such measurements."""
 
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,7 @@ from edge.core.physics import Decoder
 from edge.core.registry import Appliance
 from network.data import Recording
 
-ON_LOGITS = tuple(n / 4 for n in range(-14, 21))
+ON_LOGITS, COARSE = tuple(n / 4 for n in range(-14, 21)), 3
 OFF_STEPS = (2.0, 0.25, 0.5, 1.0, 1.5, 3.0, 4.0, 5.0, 6.5)
 """The off level lies one of these below the on level, both as logits: a low one bridges a moment's doubt."""
 POWER_SHARES = (1.0, 0.98, 1.02, 0.96, 1.04, 0.94, 1.06, 0.92, 0.9, 0.88, 0.86, 0.84)
@@ -49,10 +51,14 @@ def fit(model: OnnxModel, known: Sequence[Recording], unknown: Sequence[Recordin
     kinds = [homes for homes in (known, unknown) if homes]
     outputs = [np.concatenate([_outputs(model, home.mains_w) for home in homes]) for homes in kinds]
     watts = [np.concatenate([h.appliances_w for h in homes]) for homes in kinds]
-    return tuple(
-        _fit(appliance, [y[:, n::count] for y in outputs], [w[:, n] for w in watts])
+    heads = ([y[:, n::count] for y in outputs] for n in range(count))
+    true_w = ([w[:, n] for w in watts] for n in range(count))
+    resting = (
+        replace(appliance, standby_w=_standby_w(appliance, [[h.appliances_w[:, n] for h in homes] for homes in kinds]))
         for n, appliance in enumerate(model.spec.appliances)
     )
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
+        return tuple(workers.map(_fit, resting, heads, true_w))
 
 
 def _outputs(model: OnnxModel, mains_w: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -69,23 +75,33 @@ def _fit(appliance: Appliance, heads: list[NDArray[np.float32]], true_w: list[ND
     """Heads (t, HEADS) and truth (t,) of known homes, then of unknown ones where there are any."""
     true = [w >= appliance.on_threshold_w for w in true_w]
     gain, offset = _platt(heads[0][:, 0].astype(np.float64), true[0])
-    calibrated = replace(appliance, p_gain=gain, p_offset=offset, standby_w=_standby_w(true_w[0], true[0]))
+    calibrated = replace(appliance, p_gain=gain, p_offset=offset)
     p_on = [_p_on(calibrated, y) for y in heads]
     best = _switched(calibrated, p_on, true)
     on = _on(best, p_on[0])
-    best = _scaled(best, heads[0][on], p_on[0][on], true_w[0][on])
     either = on | true[0]
+    if on.any():
+        best = _scaled(best, heads[0][on], p_on[0][on], true_w[0][on])
+    if not either.any():
+        return best
     return _widened(best, heads[0][either], on[either], true_w[0][either])
 
 
-def _standby_w(true_w: NDArray[np.float32], true: NDArray[np.bool_]) -> float:
-    """The median while off where that is much of what the appliance draws in all, else 0: few watts say little."""
-    median_w = float(np.median(true_w[~true])) if not true.all() else 0.0
-    return round(median_w, 1) if median_w > STANDBY_SHARE * true_w.mean() else 0.0
+def _standby_w(appliance: Appliance, kinds: Sequence[Sequence[NDArray[np.float32]]]) -> float:
+    """The median while off where that is much of what it draws in known homes in all, else 0: few watts say little.
+
+    Between that of known homes and that of the unknown ones that have any, as a middle in ratio: it serves both.
+    """
+    off_w = [[w[w < appliance.on_threshold_w] for w in homes] for homes in kinds]
+    medians_w = [np.array([np.median(w) for w in homes if len(w)]) for homes in off_w]
+    some_w = [float(np.median(of_homes[of_homes > 0])) for of_homes in medians_w if (of_homes > 0).any()]
+    if not some_w or np.median(medians_w[0]) <= STANDBY_SHARE * np.nanmean(np.concatenate(kinds[0])):
+        return 0.0
+    return round(float(np.prod(some_w) ** (1 / len(some_w))), 1)
 
 
 def _switched(appliance: Appliance, p_on: list[NDArray[np.float32]], true: list[NDArray[np.bool_]]) -> Appliance:
-    """The appliance with the on and off levels of the best mean F1, searched one after the other."""
+    """The appliance with the on and off levels of the best mean F1, searched as pairs."""
 
     def mean_f1(choice: Appliance) -> float:
         f1 = [rates_of(_on(choice, p), truth)[0] for p, truth in zip(p_on, true, strict=True) if truth.any()]
@@ -94,9 +110,10 @@ def _switched(appliance: Appliance, p_on: list[NDArray[np.float32]], true: list[
     def at(on: float, step: float) -> Appliance:
         return replace(appliance, on_level=_probability(on), off_level=_probability(on - step))
 
-    on = max(ON_LOGITS, key=lambda v: mean_f1(at(v, OFF_STEPS[0])))
-    step = max(OFF_STEPS, key=lambda v: mean_f1(at(on, v)))
-    return max((at(v, step) for v in ON_LOGITS), key=mean_f1)
+    pairs = [(on, step) for on in ON_LOGITS[::COARSE] for step in OFF_STEPS]
+    best_on, step = max(pairs, key=lambda pair: mean_f1(at(*pair)))
+    near = [on for on in ON_LOGITS if abs(on - best_on) < COARSE * (ON_LOGITS[1] - ON_LOGITS[0])]
+    return max((at(on, step) for on in near), key=mean_f1)
 
 
 def _probability(logit: float) -> float:
@@ -137,7 +154,7 @@ def _covered(
     decoder = Decoder([appliance])
     values = decoder.values(heads, decoder.p_on(heads), on[:, None])[:, 0]
     inside = (true_w >= values["low_w"] - SLACK_W) & (true_w <= values["high_w"] + SLACK_W)
-    return float(inside.mean()) if len(inside) else 1.0
+    return float(inside.mean())
 
 
 def _p_on(appliance: Appliance, heads: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,0 +1,62 @@
+"""The constants that are fitted to a model: levels, stand-by and intervals of homes that it knows and does not."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+
+from network.data import Recording, record
+from network.measure import COVERAGE, fit, score
+from network.recipe import TARGETS
+
+from edge.adapters.onnx_model import OnnxModel, load_models
+from edge.core.registry import Appliance
+
+DAYS = 0.5
+MICROWAVE = [t.name for t in TARGETS].index("Microwave")
+
+
+@pytest.fixture
+def model() -> OnnxModel:
+    (only,), _ = load_models(Path(__file__).resolve().parents[2] / "models")
+    return only
+
+
+@pytest.fixture(scope="module")
+def known() -> Recording:
+    return resting_at(record(7, DAYS, all_appliances=True, vary_scale=False), 4.0)
+
+
+@pytest.fixture
+def fitted(model: OnnxModel, known: Recording) -> tuple[Appliance, ...]:
+    unknown = [record(seed, DAYS, all_appliances=True, vary_scale=False) for seed in (8, 9)]
+    return fit(model, [known], [resting_at(home, 1.0) for home in unknown])
+
+
+def resting_at(home: Recording, standby_w: float) -> Recording:
+    """The home with a microwave that draws this much while off."""
+    watts: NDArray[np.float32] = home.appliances_w.copy()
+    off = watts[:, MICROWAVE] < TARGETS[MICROWAVE].on_threshold_w
+    watts[off, MICROWAVE] = standby_w
+    return Recording(home.mains_w, watts)
+
+
+def test_levels_and_stand_by_serve_homes_of_both_kinds(fitted: tuple[Appliance, ...]) -> None:
+    assert fitted[MICROWAVE].standby_w == 2.0
+    assert [a.name for a in fitted] == [t.name for t in TARGETS]
+    assert all(0 < a.off_level < a.on_level < 1 for a in fitted)
+    assert len({a.on_level for a in fitted}) > 1
+
+
+def test_intervals_cover_what_they_were_fitted_on(model: OnnxModel, known: Recording) -> None:
+    alone = fit(model, [known])
+    model.spec = replace(model.spec, appliances=alone)
+    often_on = [s for s in score(model, known) if s.appliance in {"HeatPump", "Fridge"}]
+    assert len(often_on) == 2
+    for of_appliance in often_on:
+        assert of_appliance.interval_coverage == pytest.approx(COVERAGE, abs=0.03)
