@@ -132,6 +132,7 @@ class Trainer:
         self._arguments, self._targets = arguments, targets
         self._path = arguments.out / "checkpoint.pt"
         self.network, self.progress = Network(len(targets)), Progress()
+        self._workers = ThreadPoolExecutor(arguments.threads)
         self._optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=arguments.rate, weight_decay=0.01, betas=(0.9, 0.98)
         )
@@ -152,7 +153,6 @@ class Trainer:
         constants = torch.tensor(rows).T[:, :, None]
         weight = _weights(arguments.length_s)
         learn = partial(self._learn, constants, weight)
-        workers = ThreadPoolExecutor(arguments.threads)
         budget_s, saved_s, shown_s, recent = arguments.minutes * 60, progress.elapsed_s, progress.elapsed_s, []
         began_s = _used_s(arguments.threads) - progress.elapsed_s
         while progress.elapsed_s < until * budget_s:
@@ -167,7 +167,7 @@ class Trainer:
                 pool.refresh()
             batch = (torch.from_numpy(part) for part in pool.batch(arguments.crops, arguments.length_s, EVERY_S))
             self._optimizer.zero_grad()
-            values = list(workers.map(learn, *(part.chunk(arguments.threads) for part in batch)))
+            values = list(self._workers.map(learn, *(part.chunk(arguments.threads) for part in batch)))
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             self._optimizer.step()
             recent.append(sum(values))

@@ -3,6 +3,7 @@
 import ctypes
 import fcntl
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -114,10 +115,11 @@ def outcome_of(command: Sequence[str], timeout_s: float) -> tuple[int, str]:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on loopback that nobody listens on now, below those that connections going out are given."""
+    while True:
+        port = 16_384 + secrets.randbelow(16_384)
+        if port_is_free(port):
+            return port
 
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:

@@ -44,8 +44,8 @@ def score(model: OnnxModel, home: Recording) -> list[Score]:
 def fit(model: OnnxModel, known: Sequence[Recording], unknown: Sequence[Recording] = ()) -> tuple[Appliance, ...]:
     """The appliances with their constants fitted to homes that the network knows and to homes that it does not.
 
-    p_on is calibrated in known homes (Platt), the unit of power and stand-by are theirs, and intervals are to cover in
-    them (split conformal). The on and off levels are those of the best mean F1 of known and unknown homes.
+    p_on is calibrated in known homes (Platt), the unit of power is theirs, and intervals are to cover in them (split
+    conformal). The on and off levels are those of the best mean F1 of known and unknown homes; stand-by serves both.
     """
     count = len(model.spec.appliances)
     kinds = [homes for homes in (known, unknown) if homes]

@@ -95,7 +95,7 @@ class RealPool:
         appliance = int(self._random.integers(len(self._targets)))
         home, run = self._run(appliance)
         at = int(np.clip(run - self._random.integers(length_s), 0, max(len(home.mains_w) - length_s, 0)))
-        other_w = self._random.uniform(*OWN_GAIN) * _piece(home, at, length_s)[1][:, appliance]
+        other_w = np.nan_to_num(self._random.uniform(*OWN_GAIN) * _piece(home, at, length_s)[1][:, appliance])
         other_w[other_w < QUIET_W] = 0
         mine_w = watts[:, appliance]
         if np.isfinite(mine_w).all() and not ((mine_w > QUIET_W) & (other_w > 0)).any():
