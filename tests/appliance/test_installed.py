@@ -262,8 +262,11 @@ def check_what_is_left_is_the_data(machine: Booted) -> None:
 
 def check_no_file_is_left(machine: Booted | Machine) -> None:
     """Nor user or group; but for what apt and the journal remember."""
-    found = machine.run("find / -xdev -iname '*nilm*' -not -path '/root/*' -not -path '/var/log/*'").stdout.splitlines()
-    assert [path for path in found if "/var/lib/apt/" not in path and "/var/cache/" not in path] == []
+    found = machine.run("find / -xdev -iname '*nilm*' -not -path '/root/*' -not -path '/var/log/*'")
+    assert found.returncode == 0, found.stdout
+    assert [
+        path for path in found.stdout.splitlines() if "/var/lib/apt/" not in path and "/var/cache/" not in path
+    ] == []
     assert machine.run("getent passwd nilm-edge; getent group nilm-edge").stdout == ""
 
 
