@@ -109,8 +109,9 @@ sed 's/^\([a-z0-9_]* = \)/#\1/' docs/config.toml >"$share/config.toml"
 "$work/tools/bin/python" -c 'import sys, tomllib; tomllib.load(open(sys.argv[1], "rb"))' "$share/config.toml"
 
 made_of >"$share/source"
+size_kb=$(du -sk --exclude=DEBIAN "$root" | cut -f1)
 for script in preinst postinst prerm postrm; do
-    sed "s|@VERSION@|$version|g" "scripts/deb/$script" >"$root/DEBIAN/$script"
+    sed "s|@VERSION@|$version|g; s|@SIZE_MB@|$((size_kb / 1024 + 1))|g" "scripts/deb/$script" >"$root/DEBIAN/$script"
     chmod 755 "$root/DEBIAN/$script"
 done
 next=${python_version%.*}.$((${python_version#*.} + 1))
@@ -119,7 +120,7 @@ Package: nilm-edge
 Version: $version$release
 Architecture: $arch
 Maintainer: nilm-edge <root@localhost>
-Installed-Size: $(du -sk --exclude=DEBIAN "$root" | cut -f1)
+Installed-Size: $size_kb
 Depends: python3 (>= $python_version), python3 (<< $next~), libstdc++6, libsystemd0, systemd (>= 252)
 Recommends: mosquitto, redis-server, influxdb
 Section: net

@@ -23,7 +23,7 @@ class Child:
     def __init__(self, name: str, command: Sequence[str], log_file: Path, env: Mapping[str, str] | None = None) -> None:
         self.name = name
         self.log_file = log_file
-        self._command = command
+        self.command = command
         self._env = env
         self._process: subprocess.Popen[bytes] | None = None
         self.starts = 0
@@ -40,7 +40,7 @@ class Child:
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command,
+                self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -13,6 +13,15 @@ from tests.appliance.machine import REPOSITORY, Machine, base_tree, checked
 RESULTS = REPOSITORY / "build" / "bench"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--measure-s", type=float, default=60.0, help="how long to measure what the appliance costs")
+
+
+@pytest.fixture
+def measure_s(request: pytest.FixtureRequest) -> float:
+    return float(request.config.getoption("--measure-s"))
+
+
 @pytest.fixture(params=["bookworm", "trixie"])
 def suite(request: pytest.FixtureRequest) -> str:
     return str(request.param)

@@ -4,7 +4,6 @@ import time
 
 from tests.appliance.booted import Booted
 
-_MEASURE_S = 60
 _READ = """
 for unit in {units}; do
     for pid in $(cat /sys/fs/cgroup/system.slice/$unit.service/cgroup.procs); do
@@ -18,10 +17,10 @@ done 2>/dev/null
 _TICKS_A_S = 100
 
 
-def figures(machine: Booted, ours: list[str], servers: list[str]) -> dict[str, float]:
-    """Memory, processor and disk over a minute, of our services and of the servers."""
+def figures(machine: Booted, ours: list[str], servers: list[str], measure_s: float) -> dict[str, float]:
+    """Memory, processor and disk over `measure_s`, of our services and of the servers."""
     first = _read(machine, ours + servers)
-    time.sleep(_MEASURE_S)
+    time.sleep(measure_s)
     last = _read(machine, ours + servers)
     found = {}
     for whose, names in (("our services", ours), ("the servers", servers)):
@@ -29,8 +28,8 @@ def figures(machine: Booted, ours: list[str], servers: list[str]) -> dict[str, f
         busy_s = sum(last[name][1] - first[name][1] for name in names) / _TICKS_A_S
         written = sum(last[name][2] - first[name][2] for name in names)
         found[f"memory of {whose}, MiB"] = memory_kb / 1024
-        found[f"processor of {whose}, % of a core"] = 100 * busy_s / _MEASURE_S
-        found[f"written by {whose} an hour, MB"] = written / 1e6 * 3600 / _MEASURE_S
+        found[f"processor of {whose}, % of a core"] = 100 * busy_s / measure_s
+        found[f"written by {whose} an hour, MB"] = written / 1e6 * 3600 / measure_s
     return found
 
 

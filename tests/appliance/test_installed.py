@@ -6,16 +6,25 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.appliance.booted import Booted, fresh, scratch
 from tests.appliance.figures import figures
+from tests.appliance.long_running import (
+    LONG_RUNNING,
+    SIMULATED,
+    central_server,
+    kill_each,
+    run_them_all,
+    stop_each_until_its_watchdog_ends_it,
+)
 from tests.appliance.machine import REPOSITORY, Machine
 from tests.appliance.outside_meter import TOPIC
 from tests.appliance.packages import as_version, made_for
+from tests.servers import wait_until
 
 pytestmark = pytest.mark.appliance
 
@@ -42,9 +51,9 @@ def machine(suite: str, folder: Path) -> Iterator[Booted]:
 class OutsideMeter:
     """Measures from now on; at its end says what became of its readings."""
 
-    def __init__(self, machine: Booted) -> None:
+    def __init__(self, machine: Booted, *central: str) -> None:
         self._process = subprocess.Popen(
-            [*machine.beside, sys.executable, "-m", "tests.appliance.outside_meter"],
+            [*machine.beside, sys.executable, "-m", "tests.appliance.outside_meter", *central],
             cwd=REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -63,11 +72,17 @@ class OutsideMeter:
 
 
 @pytest.fixture
-def meter(machine: Booted) -> Iterator[Callable[[], OutsideMeter]]:
+def central(machine: Booted, folder: Path) -> Iterator[str]:
+    with central_server(machine, folder) as url:
+        yield url
+
+
+@pytest.fixture
+def meter(machine: Booted, central: str) -> Iterator[Callable[[], OutsideMeter]]:
     started: list[OutsideMeter] = []
 
     def start() -> OutsideMeter:
-        started.append(OutsideMeter(machine))
+        started.append(OutsideMeter(machine, central))
         return started[-1]
 
     yield start
@@ -93,9 +108,9 @@ def write_meter_down(machine: Booted) -> None:
     file.write_text(f"{head}[[meters]]{meters}")
 
 
-def check_units(machine: Booted) -> None:
+def check_units(machine: Booted, services: Sequence[str] = LIVE) -> None:
     """Each is active, has notified systemd, and is as little exposed as its file promises."""
-    for name in LIVE:
+    for name in services:
         said = machine.properties(name, "ActiveState", "SubState", "StatusText", "Result")
         assert (said["ActiveState"], said["SubState"], said["Result"]) == ("active", "running", "success"), (name, said)
         assert said["StatusText"], name
@@ -103,7 +118,7 @@ def check_units(machine: Booted) -> None:
         assert machine.properties(name, "ActiveState")["ActiveState"] == "active", name
     exposed = json.loads(machine.check("systemd-analyze security --no-pager --json=short"))
     ours = {unit["unit"]: float(unit["exposure"]) for unit in exposed if unit["unit"].startswith("nilm-")}
-    assert {f"{name}.service" for name in LIVE} <= ours.keys()
+    assert {f"{name}.service" for name in services} <= ours.keys()
     assert max(ours.values()) <= MOST_EXPOSURE, ours
     assert machine.check("systemctl --failed --no-legend --plain") == ""
 
@@ -127,33 +142,23 @@ def check_log(machine: Booted) -> None:
         assert part in visited(machine, f"/admin/log?service={service}", token.split()[-1])
 
 
-def test_a_package_installs_and_goes(machine: Booted, suite: str) -> None:
-    """The short form: installed, one recorded home stored at 1 Hz, purged without a trace."""
-    said = install(machine, made_for(suite))
-    assert "hears no meter yet" in said
-    assert "http://127.0.0.1:8080/" in said
-    assert "nilm-edge user add" in said
-    machine.check("systemctl enable --now nilm-simulator && sleep 12")
-    machine.wait_for(RECEIVES, 90)
-    check_units(machine)
-    check_page(machine)
-    found = json.loads(machine.check("nilm-edge status --json --last 8"))["buildings"]["home"]["check"]
-    assert found["complete"], found
-    assert found["samples"] == 8
-    assert "NILM_SERVICE=ingest" in machine.check("journalctl NILM_BUILDING=home -o export")
-    check_log(machine)
-    machine.check("DEBIAN_FRONTEND=noninteractive apt-get purge -y nilm-edge")
-    check_nothing_is_left(machine)
-
-
 def test_nothing_is_lost_through_it_all(
-    machine: Booted, suite: str, folder: Path, meter: Callable[[], OutsideMeter], record: Record
+    machine: Booted,
+    suite: str,
+    folder: Path,
+    *,
+    central: str,
+    meter: Callable[[], OutsideMeter],
+    record: Record,
+    measure_s: float,
 ) -> None:
     package = made_for(suite)
     before_mb = float(machine.check("du -smx --exclude=/root --exclude=/var/cache / | cut -f1"))
     began_s = time.monotonic()
-    install(machine, package)
+    said = install(machine, package)
     record("apt install of the package with its servers, s", time.monotonic() - began_s)
+    for part in ("hears no meter yet", "http://127.0.0.1:8080/", "nilm-edge user add"):
+        assert part in said
     record("package, MB", package.stat().st_size / 1e6)
     after_mb = float(machine.check("du -smx --exclude=/root --exclude=/var/cache / | cut -f1"))
     record("on the disk, with python3 and the servers, MB", after_mb - before_mb)
@@ -163,17 +168,25 @@ def test_nothing_is_lost_through_it_all(
     machine.wait_for(RECEIVES, 90)
     check_units(machine)
     check_page(machine)
-    record_figures(machine, record)
+    for name, figure in figures(machine, LIVE, SERVERS, measure_s).items():
+        record(name, figure)
 
+    run_them_all(machine, central)
     kill_each(machine)
+    machine.wait_for(RECEIVES, 90)
+    check_units(machine, LONG_RUNNING)
     stop_each_until_its_watchdog_ends_it(machine)
+    machine.wait_for(RECEIVES, 90)
+    check_units(machine, LONG_RUNNING)
+    check_log(machine)
     machine.check(f"systemctl restart {' '.join(SERVERS)}")
     machine.wait_for(RECEIVES, 90)
     the_page_is_never_refused(machine)
     safe_mode(machine)
     machine.reboot()
     machine.wait_for(RECEIVES, 90)
-    check_units(machine)
+    check_units(machine, LONG_RUNNING)
+    check_the_simulated_building(machine)
 
     config = (machine.tree / "etc/nilm-edge/config.toml").read_bytes()
     again_and_again(machine, package)
@@ -185,6 +198,7 @@ def test_nothing_is_lost_through_it_all(
     assert found == {
         **{"sent": found["sent"], "acknowledged": found["sent"], "unacknowledged": 0},
         **{"missing": [], "doubled": 0, "altered": 0, "invented": 0, "unpredicted": []},
+        "not_forwarded": [],
     }
     machine.check("DEBIAN_FRONTEND=noninteractive apt-get remove -y nilm-edge")
     check_what_is_left_is_the_data(machine)
@@ -192,27 +206,16 @@ def test_nothing_is_lost_through_it_all(
     check_nothing_is_left(machine)
 
 
-def record_figures(machine: Booted, record: Record) -> None:
-    for name, figure in figures(machine, LIVE, SERVERS).items():
-        record(name, figure)
+def check_the_simulated_building(machine: Booted) -> None:
+    """Its last seconds are stored, and the journal can be asked for it."""
 
+    def complete() -> bool:
+        status = json.loads(machine.check("nilm-edge status --json --last 8"))
+        check = status["buildings"][SIMULATED]["check"]
+        return bool(check["complete"] and check["samples"] == 8)
 
-def kill_each(machine: Booted) -> None:
-    for name in LIVE:
-        before = machine.properties(name, "MainPID")["MainPID"]
-        machine.check(f"systemctl kill --signal=KILL {name}")
-        machine.wait_for(f"[ $(systemctl show {name} -P MainPID) != {before} ] && systemctl -q is-active {name}", 20)
-    machine.wait_for(RECEIVES, 90)
-
-
-def stop_each_until_its_watchdog_ends_it(machine: Booted) -> None:
-    restarts = {name: int(machine.properties(name, "NRestarts")["NRestarts"]) for name in LIVE}
-    for name in LIVE:
-        machine.check(f"systemctl kill --signal=STOP {name}")
-    for name in LIVE:
-        machine.wait_for(f"[ $(systemctl show {name} -P NRestarts) -gt {restarts[name]} ]", 100)
-        machine.wait_for(f"systemctl -q is-active {name}", 20)
-    machine.wait_for(RECEIVES, 90)
+    wait_until(complete, 30, f"the last 8 seconds of {SIMULATED}")
+    assert "NILM_SERVICE=ingest" in machine.check("journalctl NILM_BUILDING=home -o export")
 
 
 def the_page_is_never_refused(machine: Booted) -> None:
