@@ -11,12 +11,8 @@ from typing import Any
 from edge.errors import NilmError
 from edge.settings import Config
 
-_RESTART = """\
-systemctl daemon-reload
-gone=$(systemctl list-units --plain --no-legend 'nilm-*' | awk '$2 == "masked" || $2 == "not-found" { print $1 }')
-[ -z "$gone" ] || systemctl stop $gone
-systemctl restart --no-block nilm-edge.target"""
-"""Each version has units of its own; what this one does not have would run on, and belong to nothing."""
+_RESTART = "/usr/sbin/nilm-edge-apply --units && systemctl restart --no-block nilm-edge.target"
+"""Each version has units of its own."""
 Command = Callable[[Any, str, str, str], argparse.ArgumentParser]
 Load = Callable[[argparse.Namespace], Config]
 

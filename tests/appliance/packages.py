@@ -4,10 +4,13 @@ import fcntl
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from tests.appliance.machine import REPOSITORY, Machine, base_tree, checked
+import pytest
+
+from tests.appliance.machine import CACHE, REPOSITORY, Machine, base_tree, checked
 
 _CODENAME = "VERSION_CODENAME="
 ENDS = 'def run(_config: object) -> None:\n    raise RuntimeError("this version is broken")'
@@ -16,6 +19,8 @@ FAILS = 'raise RuntimeError("this version is broken")'
 """What a broken service does when it is run; the last one, as soon as it is loaded."""
 NOVELTY = "[Unit]\nPartOf=nilm-edge.target\n[Service]\nExecStart=/usr/bin/sleep infinity\n"
 _RELEASES = {"bookworm": "deb12", "trixie": "deb13"}
+_EARLIER = "ee79f131354b0900d1813d04a85f263ecd9ed111"
+"""The first commit that has a package. Its data has no version yet."""
 
 
 @cache
@@ -28,28 +33,66 @@ def made_for(suite: str, arch: str = "") -> Path:
     for package in (REPOSITORY / "dist").glob(f"nilm-edge_*+{_RELEASES[suite]}_{processor}.deb"):
         if _source_of(package) == checked(str(REPOSITORY / "scripts/deb.sh"), "--source"):
             return package
-    if not arch and f"{_CODENAME}{suite}\n" in Path("/etc/os-release").read_text():
+    (REPOSITORY / "dist").mkdir(exist_ok=True)
+    if not arch and _is_ours(suite):
         checked(str(REPOSITORY / "scripts/deb.sh"))
         return _newest(REPOSITORY / "dist")
-    tree = _builder(suite, arch)
-    with (tree / "srv/lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another checkout may be at it
-        return _made_in(tree)
+    return _made_in(_builder(suite, arch), _put_checkout, REPOSITORY / "dist")
 
 
-def _made_in(tree: Path) -> Path:
-    source = tree / "srv/nilm"
-    shutil.rmtree(source, ignore_errors=True)
+@cache
+def made_before(suite: str) -> Path:
+    """The package of an earlier commit, kept; the test is skipped where this clone does not have that commit."""
+    known = subprocess.run(["git", "-C", str(REPOSITORY), "cat-file", "-e", _EARLIER], capture_output=True, check=False)
+    if known.returncode:
+        pytest.skip(f"this clone is shallow: it lacks {_EARLIER[:9]} (git fetch --unshallow)")
+    kept = CACHE / "packages" / f"{suite}-{_EARLIER[:9]}"
+    if not kept.exists():
+        half_made = kept.with_name(f"{kept.name}.half")
+        shutil.rmtree(half_made, ignore_errors=True)
+        half_made.mkdir(parents=True)
+        if _is_ours(suite):
+            _put_earlier(half_made / "source")
+            checked(str(half_made / "source/scripts/deb.sh"))
+            shutil.copy(_newest(half_made / "source/dist"), half_made)
+            shutil.rmtree(half_made / "source")
+        else:
+            _made_in(_builder(suite, ""), _put_earlier, half_made)
+        half_made.rename(kept)
+    return _newest(kept)
+
+
+def _is_ours(suite: str) -> bool:
+    """Whether this host is of that suite."""
+    return f"{_CODENAME}{suite}\n" in Path("/etc/os-release").read_text()
+
+
+def _put_checkout(source: Path) -> None:
     for name in checked("git", "-C", str(REPOSITORY), "ls-files").splitlines():
         if (REPOSITORY / name).exists() and not name.startswith("tests/"):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, source / name)
-    with Machine(tree) as machine:
-        done = machine.run("cd /srv/nilm && make deb")
-        assert done.returncode == 0, done.stdout
-    (REPOSITORY / "dist").mkdir(exist_ok=True)
-    package = Path(shutil.copy(_newest(source / "dist"), REPOSITORY / "dist"))
-    shutil.rmtree(source)
+
+
+def _put_earlier(source: Path) -> None:
+    source.mkdir(parents=True)
+    archive = source.with_name(f"{source.name}.tar")
+    checked("git", "-C", str(REPOSITORY), "archive", f"--output={archive}", _EARLIER)
+    checked("tar", "-xf", str(archive), "-C", str(source))
+    archive.unlink()
+
+
+def _made_in(tree: Path, put: Callable[[Path], None], into: Path) -> Path:
+    source = tree / "srv/nilm"
+    with (tree / "srv/lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another checkout may be at it
+        shutil.rmtree(source, ignore_errors=True)
+        put(source)
+        with Machine(tree) as machine:
+            done = machine.run("cd /srv/nilm && make deb")
+            assert done.returncode == 0, done.stdout
+        package = Path(shutil.copy(_newest(source / "dist"), into))
+        shutil.rmtree(source)
     return package
 
 

@@ -12,10 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from edge.data_version import FILE, STEPS, version_of
 from tests.appliance.booted import Booted, fresh, scratch
 from tests.appliance.machine import REPOSITORY, checked
-from tests.appliance.packages import FAILS, HANGS, as_version, made_for
-from tests.appliance.test_installed import RECEIVES, OutsideMeter, check_nothing_is_left, install, write_meter_down
+from tests.appliance.packages import FAILS, HANGS, as_version, made_before, made_for
+from tests.appliance.test_installed import (
+    RECEIVES,
+    OutsideMeter,
+    check_nothing_is_left,
+    install,
+    nothing_lost,
+    visited,
+    write_meter_down,
+)
 
 pytestmark = pytest.mark.appliance
 
@@ -126,15 +135,46 @@ def test_versions_come_and_go_without_a_second_lost(machine: Booted, suite: str,
         found = meter.count()
     finally:
         meter.close()
-    assert found == {
-        **{"sent": found["sent"], "acknowledged": found["sent"], "unacknowledged": 0},
-        **{"missing": [], "doubled": 0, "altered": 0, "invented": 0, "unpredicted": []},
-        "not_forwarded": [],
-    }
+    assert found == nothing_lost(found)
     machine.check("DEBIAN_FRONTEND=noninteractive apt-get purge -y nilm-edge")
     (machine.tree / "boot/firmware/nilm-edge.done.toml").unlink()
     check_nothing_is_left(machine)
     assert without_s - 1 <= WITHOUT_S  # a second is stored once it is over
+
+
+def test_an_earlier_version_s_data_goes_along(machine: Booted, suite: str, folder: Path) -> None:
+    """From the first package that there was, whose data has no version, to this one, and back, and here again."""
+    data = machine.tree / "var/lib/nilm-edge"
+    install(machine, made_before(suite))
+    first = runs(machine)
+    write_meter_down(machine)
+    machine.check("nilm-edge-apply")
+    meter = OutsideMeter(machine)
+    try:
+        machine.wait_for(RECEIVES, 90)
+        token = machine.check(
+            "echo 'a long password' | nilm-edge user add anna >/dev/null && nilm-edge user token anna"
+        )
+        config = (machine.tree / "etc/nilm-edge/config.toml").read_bytes()
+        assert not (data / FILE).exists()
+
+        install(machine, as_version(made_for(suite), "99.1", folder))
+        machine.wait_for(RECEIVES, 90)
+        assert runs(machine) == ("99.1", "99.1")
+        assert version_of(data) == len(STEPS)
+        assert (machine.tree / "etc/nilm-edge/config.toml").read_bytes() == config
+        assert '"service":"redis"' in visited(machine, "/admin/log?service=redis", token.split()[-1])
+
+        machine.check("nilm-edge rollback")
+        machine.wait_for(RECEIVES, 90)
+        assert (runs(machine), version_of(data)) == (first, 0)
+        machine.check("/opt/nilm-edge/previous/bin/nilm-edge rollback")  # the earlier one has no such command
+        machine.wait_for(RECEIVES, 90)
+        assert (runs(machine), version_of(data)) == (("99.1", "99.1"), len(STEPS))
+        found = meter.count()
+    finally:
+        meter.close()
+    assert found == nothing_lost(found)
 
 
 def refused_without_room(machine: Booted, package: Path) -> None:
