@@ -26,6 +26,7 @@ def is_there(machine: Machine, package: str) -> bool:
     return machine.run(f"dpkg-query -W -f='${{db:Status-Status}}' {package} | grep -qx installed").returncode == 0
 
 
+@pytest.mark.parametrize("suite", ["bookworm"])
 def test_from_a_clone_to_an_image_and_back(machine: Machine, bundle: Path) -> None:
     clone(machine, bundle)
     machine.run(f'useradd anna && chown -R anna "{CHECKOUT}"')
