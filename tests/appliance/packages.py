@@ -89,6 +89,7 @@ def _made_in(tree: Path, put: Callable[[Path], None], into: Path) -> Path:
         shutil.rmtree(source, ignore_errors=True)
         put(source)
         with Machine(tree) as machine:
+            machine.run("dpkg --configure -a")  # where an earlier run was cut off
             done = machine.run("cd /srv/nilm && make deb")
             assert done.returncode == 0, done.stdout
         package = Path(shutil.copy(_newest(source / "dist"), into))
