@@ -17,6 +17,8 @@ from edge.errors import NilmError
 HOME = Path("/opt/nilm-edge")
 READY_S = 60
 _ASKED_S = 300.0
+_USAGE = 2
+"""The exit code of a program that does not know an option."""
 _NAME = re.compile(r"[0-9][A-Za-z0-9.+~_-]{0,60}")
 Run = Callable[[Sequence[str], float], tuple[int, str]]
 """Runs a command for at most so many seconds: its exit code and what it printed."""
@@ -122,6 +124,8 @@ class Versions:
         code, said = self._run(self._restart, _ASKED_S)
         if not code:
             code, said = self.ask(version, "ready", "--within", str(READY_S), "--since", str(since_ms))
+        if code == _USAGE:  # a version that does not know --since yet
+            code, said = self.ask(version, "ready", "--within", str(READY_S))
         return (_last(said) or f"exit code {code}") if code else ""
 
 

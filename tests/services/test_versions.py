@@ -18,6 +18,7 @@ PROGRAM = """\
 # Version {version}: what it is asked goes to a log; `broken` names what it cannot do.
 echo "{version} $*" >>"{log}"
 case "$*" in "{broken}"*) echo "{version} cannot do that" >&2; exit 1 ;; esac
+case "$*" in *{unknown}*) echo "unrecognized arguments" >&2; exit 2 ;; esac
 case "$*" in
 "migrate --known") echo {data} ;;
 "migrate --there") cat "{home}/data" ;;
@@ -46,11 +47,20 @@ class Home:
         restart = ["sh", "-c", RESTART.format(home=self.home)]
         self.versions = Versions(self.home, outcome_of, restart, self.said.append)
 
-    def add(self, version: str, broken: str = "nothing", data: int = 1, into: Path | None = None) -> Path:
+    def add(
+        self,
+        version: str,
+        broken: str = "nothing",
+        data: int = 1,
+        into: Path | None = None,
+        *,
+        unknown: str = "nothing",
+    ) -> Path:
         tree = (into or self.home) / version
         (tree / "bin").mkdir(parents=True)
         (tree / "version").write_text(version)
         about = {"version": version, "log": self.log, "broken": broken, "data": data, "home": self.home}
+        about["unknown"] = unknown
         for name, text in (("nilm-edge", PROGRAM.format(**about)), ("python3", PYTHON)):
             (tree / "bin" / name).write_text(text)
             (tree / "bin" / name).chmod(0o755)
@@ -85,6 +95,15 @@ def test_a_good_version_takes_over_and_gives_way(home: Home) -> None:
     assert home.versions.roll_back() == "0.1.0"
     assert (home.links, home.runs) == (("0.1.0", "0.2.0"), "0.1.0")
     assert home.versions.roll_back() == "0.2.0"
+
+
+def test_back_to_a_version_that_knows_fewer_options(home: Home) -> None:
+    home.add("0.0.9", unknown="--since")
+    home.add("0.2.0")
+    home.versions.switch("0.0.9")
+    home.versions.switch("0.2.0")
+    assert home.versions.roll_back() == "0.0.9"
+    assert home.asked()[-1] == "0.0.9 ready --within 60"
 
 
 def test_a_version_that_fails_its_self_test_changes_nothing(home: Home) -> None:
