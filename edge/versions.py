@@ -100,8 +100,11 @@ class Versions:
 
     def _go_back(self, before: str, now: str) -> str:
         """Undo what `now` did to the data, run `before`; why it is not ready, empty where it is."""
-        known = self._data_version(before)
-        if self._data_version(before, "--there") > known:  # `now` may not even start
+        known = self._data_version(before) or 0
+        there = self._data_version(before, "--there")  # `now` may not even start
+        if there is None:  # `before` is older than the data's versions
+            there = self._data_version(now, "--there") or 0
+        if there > known:
             code, said = self.ask(now, "migrate", "--to", str(known))
             if code:
                 raise NilmError(f"the data cannot be used by {before} any more:\n{_last(said)}")
@@ -110,10 +113,10 @@ class Versions:
             self.point("previous", now)
         return self._start(before)
 
-    def _data_version(self, version: str, which: str = "--known") -> int:
-        """The data's version that a nilm-edge knows, or finds here; 0 where it cannot say."""
+    def _data_version(self, version: str, which: str = "--known") -> int | None:
+        """The data's version that a nilm-edge knows, or finds here; None where it cannot say."""
         code, said = self.ask(version, "migrate", which)
-        return int(said) if not code and said.strip().isdecimal() else 0
+        return int(said) if not code and said.strip().isdecimal() else None
 
     def _start(self, version: str) -> str:
         """Start anew what `current` names, wait until it works; why it does not, empty where it does."""

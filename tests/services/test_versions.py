@@ -106,6 +106,13 @@ def test_back_to_a_version_that_knows_fewer_options(home: Home) -> None:
     assert home.asked()[-1] == "0.0.9 ready --within 60"
 
 
+def test_back_to_a_version_from_before_the_data_had_one(home: Home) -> None:
+    home.add("0.0.9", unknown="migrate")
+    home.versions.point("previous", "0.0.9")
+    assert home.versions.roll_back() == "0.0.9"
+    assert (home.home / "data").read_text() == "0\n"
+
+
 def test_a_version_that_fails_its_self_test_changes_nothing(home: Home) -> None:
     home.add("0.2.0", broken="doctor")
     with pytest.raises(NilmError, match="does not work on this machine"):
