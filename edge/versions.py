@@ -99,15 +99,18 @@ class Versions:
         self.point("current", version)
 
     def _go_back(self, before: str, now: str) -> str:
-        """Undo what `now` did to the data, run `before`; why it is not ready, empty where it is."""
-        known = self._data_version(before) or 0
+        """Bring the data to what `before` knows, run it; why it is not ready, empty where it is."""
+        known = self._data_version(before) or 0  # 0 for one that is older than the data's versions
         there = self._data_version(before, "--there")  # `now` may not even start
-        if there is None:  # `before` is older than the data's versions
+        if there is None:
             there = self._data_version(now, "--there") or 0
+        code, said = 0, ""
         if there > known:
             code, said = self.ask(now, "migrate", "--to", str(known))
-            if code:
-                raise NilmError(f"the data cannot be used by {before} any more:\n{_last(said)}")
+        elif there < known:
+            code, said = self.ask(before, "migrate")
+        if code:
+            raise NilmError(f"the data cannot be used by {before} any more:\n{_last(said)}")
         self.point("current", before)
         if now:
             self.point("previous", now)

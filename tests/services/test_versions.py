@@ -111,6 +111,8 @@ def test_back_to_a_version_from_before_the_data_had_one(home: Home) -> None:
     home.versions.point("previous", "0.0.9")
     assert home.versions.roll_back() == "0.0.9"
     assert (home.home / "data").read_text() == "0\n"
+    assert home.versions.roll_back() == "0.1.0"
+    assert (home.home / "data").read_text() == "1\n"
 
 
 def test_a_version_that_fails_its_self_test_changes_nothing(home: Home) -> None:
