@@ -170,9 +170,7 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     )
     evaluate.add_argument("data", type=Path, metavar="DATA.parquet", help="columns: time, mains_w, one an appliance")
     evaluate.add_argument("--models", type=Path, metavar="DIR", help="models folder (default: the one that serves)")
-    evaluate.add_argument(
-        "--fp32", type=Path, default=Path("build/fp32"), metavar="DIR", help="their fp32 twins (default: build/fp32)"
-    )
+    evaluate.add_argument("--fp32", type=Path, metavar="DIR", help="their fp32 twins (default: the same and -fp32)")
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
     evaluate.add_argument("--plots", type=Path, metavar="DIR", help="draw each appliance's busiest day (matplotlib)")
     evaluate.set_defaults(do=_evaluate)
@@ -313,9 +311,10 @@ def _models(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from edge.evaluate import run as evaluate  # noqa: PLC0415
-    from edge.models import models_dir  # noqa: PLC0415
+    from edge.models_folder import models_dir, twins_dir  # noqa: PLC0415
 
-    evaluate(options.data, options.models or models_dir(_load(options)), options.fp32, options.json, options.plots)
+    models = options.models or models_dir(_load(options))
+    evaluate(options.data, models, options.fp32 or twins_dir(models), options.json, options.plots)
 
 
 def _bench_inference(options: argparse.Namespace) -> None:

@@ -44,8 +44,8 @@ def _notes(figures: dict[str, Any]) -> list[str]:
     ]
     if fp32 is None:
         notes.append(
-            "fp32: no twins of these models there. scripts/quantize.py writes them beside the models, to build/fp32; "
-            "--fp32 names another folder."
+            "fp32: no twins of these models there. A clone has those of the shipped ones in models-fp32, and "
+            "scripts/quantize.py writes them beside the models; --fp32 names another folder."
         )
     if figures["not_measured"]:
         notes.append(f"Not in the file: {', '.join(figures['not_measured'])}.")

@@ -15,6 +15,12 @@ def models_dir(config: Config) -> Path:
     return Path(config.infer.models_dir or SHIPPED_DIR)
 
 
+def twins_dir(models: Path) -> Path:
+    """Where the fp32 twins of a models folder are, if anywhere: `models-fp32` beside `models`."""
+    folder = models.resolve()
+    return folder.with_name(f"{folder.name}-fp32")
+
+
 def on_thresholds_w(config: Config) -> dict[str, float]:
     """The appliances that the registry knows, and from how many W each is on; none where it cannot be read."""
     try:

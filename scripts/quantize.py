@@ -2,7 +2,7 @@
 
 Calibration homes (seeds 800 and up on a slow meter, and days of the shipped home that are not in its file) and the test
 file are never trained on. The fp32 twins of both graphs go to --fp32 with a registry of their own; they are for
-comparison and are not shipped.
+comparison, and no box needs them.
 
 examples:
   python scripts/quantize.py --checkpoint build/train/checkpoint.pt --out models
@@ -24,6 +24,7 @@ from network.measure import fit, score
 from network.model import Network
 
 from edge.core.metrics import Score, macro_f1
+from edge.models_folder import twins_dir
 
 CALIBRATION_SEEDS = range(800, 840)
 SLOW_METER_S = 4.0
@@ -36,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, required=True, help="written by scripts/train.py")
     parser.add_argument("--out", type=Path, default=Path("models"), help="the models folder (models)")
-    parser.add_argument("--fp32", type=Path, default=Path("build/fp32"), help="folder of the fp32 twins (build/fp32)")
+    parser.add_argument("--fp32", type=Path, help="folder of the fp32 twins (the models folder's name + -fp32)")
     parser.add_argument("--id", default="home13", help="the model's id (home13)")
     parser.add_argument("--version", default="5", help="the model's version (5)")
     parser.add_argument("--test", type=Path, help="a home with mains_w and <Appliance>_w at 1 s to measure on")
@@ -46,8 +47,7 @@ def main() -> None:
     network.load_state_dict(saved["network"])
     if not network.scales[0]:
         pool = HomePool(16, recipe.TARGETS)
-        for _ in range(16):
-            pool.refresh()
+        pool.refresh(16)
         network.calibrate(torch.from_numpy(pool.batch(12, 12288, 1)[0]) / 255)
     known = own(OWN_DAYS, CALIBRATION_DAYS)
     unknown = [_other(seed) for seed in CALIBRATION_SEEDS]
@@ -65,7 +65,7 @@ def main() -> None:
     test = read(arguments.test) if arguments.test else None
     plan, measured = network.plan(), {}
     facts = {"id": arguments.id, "version": arguments.version, **recipe.as_entry(), "training": training}
-    for folder, quantized in ((arguments.out, True), (arguments.fp32, False)):
+    for folder, quantized in ((arguments.out, True), (arguments.fp32 or twins_dir(arguments.out), False)):
         model = artifact.write(folder, plan, facts, artifact.uncalibrated(recipe.TARGETS), {}, quantized=quantized)
         appliances = fit(model, [known], unknown)
         model = artifact.write(folder, plan, facts, appliances, {}, quantized=quantized)

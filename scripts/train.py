@@ -34,7 +34,8 @@ from edge.errors import NilmError
 
 EVERY_S = 16
 """The loss looks at one second in so many: neighbours say the same, and the rest need not be reckoned (model.py)."""
-REFRESH_STEPS = 4
+REFRESH_STEPS, FILLED = 4, 4
+"""A pool takes in a home in so many steps, and holds such a part of its homes at first."""
 CALIBRATION_CROPS = 12
 EVEN_SHARE, IMPORTANCE = 0.05, (0.5, 4.0)
 """An appliance weighs sqrt(EVEN_SHARE / its share of seconds on), within these limits."""
@@ -103,7 +104,9 @@ def simulated(arguments: argparse.Namespace) -> None:
     """Train what ships on random homes and, each second crop, on the shipped home's other days."""
     trainer = Trainer(arguments, recipe.TARGETS)
     seed = trainer.progress.next_seed
-    trainer.train(HomePool(arguments.pool, recipe.TARGETS, first_seed=seed, own=own_days(0, OWN_DAYS)))
+    homes = HomePool(arguments.pool, recipe.TARGETS, first_seed=seed, own=own_days(0, OWN_DAYS))
+    homes.refresh(arguments.pool // FILLED)
+    trainer.train(homes)
 
 
 def redd(arguments: argparse.Namespace) -> None:
@@ -112,9 +115,9 @@ def redd(arguments: argparse.Namespace) -> None:
     homes = [part for name in REDD_TRAINED for part in real.read(arguments.data / f"{name}.parquet", targets)]
     tuned = real.read(arguments.data / f"{REDD_TUNED}.parquet", targets)
     trainer = Trainer(arguments, targets)
-    homes_at_hand = HomePool(
-        min(arguments.pool, 120), targets, first_seed=trainer.progress.next_seed, slow_meters=real.SLOW_METERS
-    )
+    seed = trainer.progress.next_seed
+    homes_at_hand = HomePool(min(arguments.pool, 120), targets, first_seed=seed, slow_meters=real.SLOW_METERS)
+    homes_at_hand.refresh(arguments.pool // FILLED)
     trainer.train(homes_at_hand, until=SIMULATED_SHARE)
     trainer.train(real.RealPool(homes, homes_at_hand, arguments.seed))
     training = {"data": ", ".join(REDD_TRAINED), "tuned_on": REDD_TUNED, "minutes": arguments.minutes}
@@ -146,8 +149,6 @@ class Trainer:
     def train(self, pool: Pool, *, until: float = 1.0) -> None:
         """Train until this share of the minutes is used up; the checkpoint is written each minute."""
         arguments, network, progress = self._arguments, self.network, self.progress
-        for _ in range(arguments.pool // 4):
-            pool.refresh()
         importance = np.clip(np.sqrt(EVEN_SHARE / np.maximum(pool.on_share(), 1e-6)), *IMPORTANCE)
         rows = [[t.on_threshold_w, t.power_scale_w, float(w)] for t, w in zip(self._targets, importance, strict=True)]
         constants = torch.tensor(rows).T[:, :, None]

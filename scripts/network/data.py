@@ -1,6 +1,7 @@
 """Training data: an ever-changing pool of simulated homes, and crops of them rich in appliance runs."""
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -88,22 +89,31 @@ class HomePool:
         self._random = np.random.default_rng(first_seed)
         self._thresholds_w = np.array([t.on_threshold_w for t in targets], np.float32)
         self._homes: list[_Inputs] = []
+        self._beside = ThreadPoolExecutor(1)
+        self._coming: Future[tuple[_Inputs, int]] | None = None
         self._own = [self._prepared(day) for day in own]
 
-    def refresh(self) -> None:
-        """Simulate the next home; the oldest goes."""
-        chosen = np.random.default_rng(self.next_seed)
-        while chosen.random() < PASSED_OVER and not Household(self.next_seed, FIRST_DAY, 1).small_supply:
-            self.next_seed += 1
-            chosen = np.random.default_rng(self.next_seed)
+    def refresh(self, homes: int = 1) -> None:
+        """Take in the next simulated homes; the oldest go. One more is simulated beside whatever follows."""
+        for _ in range(homes):
+            coming = self._coming or self._beside.submit(self._simulated, self.next_seed)
+            home, self.next_seed = coming.result()
+            self._homes.append(home)
+            self._coming = self._beside.submit(self._simulated, self.next_seed)
+        self._homes = self._homes[-self._size :]
+
+    def _simulated(self, seed: int) -> tuple["_Inputs", int]:
+        """The home of this seed or, where it is passed over, of one soon after, and the seed to go on with."""
+        chosen = np.random.default_rng(seed)
+        while chosen.random() < PASSED_OVER and not Household(seed, FIRST_DAY, 1).small_supply:
+            seed += 1
+            chosen = np.random.default_rng(seed)
         everything = bool(chosen.random() < ALL_APPLIANCES)
-        home = record(self.next_seed, 1.0, self.targets, all_appliances=everything, vary_scale=True)
+        home = record(seed, 1.0, self.targets, all_appliances=everything, vary_scale=True)
         if chosen.random() < self._slow_meters:
             interval_s, averaged = chosen.uniform(1.5, SLOWEST_S), bool(chosen.random() < 0.5)
             home = Recording(slowed(home.mains_w, interval_s, averaged=averaged), home.appliances_w)
-        self._homes.append(self._prepared(home))
-        self._homes = self._homes[-self._size :]
-        self.next_seed += 1
+        return self._prepared(home), seed + 1
 
     def _prepared(self, home: Recording) -> "_Inputs":
         on = home.appliances_w >= self._thresholds_w

@@ -209,14 +209,20 @@ class _Graph:
         return out
 
     def _quantize(self, name: str, scale: float, zero: int) -> str:
+        """Bytes; in the twin the same value unrounded, bounded as a byte is: the network was trained within bounds."""
         if not self._quantized:
-            return name
+            out = self._name("bounded")
+            self.node("Clip", [name, self._float((0 - zero) * scale), self._float((255 - zero) * scale)], [out])
+            return out
         out = self._name("bytes")
         self.node("QuantizeLinear", [name, *self._grid(scale, zero)], [out])
         return out
 
     def _grid(self, scale: float, zero: int) -> tuple[str, str]:
         return self._tensor(f"scale_{scale:.9g}", np.float32(scale)), self._tensor(f"zero_{zero}", np.uint8(zero))
+
+    def _float(self, value: float) -> str:
+        return self._tensor(f"bound_{value:.9g}", np.float32(value))
 
     def _relu(self, name: str) -> str:
         out = self._name("relu")

@@ -23,8 +23,7 @@ LENGTH_S, EVERY_S = 6400, 16
 @pytest.fixture(scope="module")
 def pool() -> HomePool:
     made = HomePool(3, TARGETS, own=[record(7, 1.0, all_appliances=True, vary_scale=False)])
-    for _ in range(4):
-        made.refresh()
+    made.refresh(4)
     return made
 
 

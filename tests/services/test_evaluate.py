@@ -17,6 +17,7 @@ from edge.core.disaggregator import Disaggregator
 from edge.core.metrics import Tally
 from edge.evaluate import fp32_twins
 from edge.models import SHIPPED_DIR
+from edge.models_folder import twins_dir
 
 ROOT = Path(__file__).parents[2]
 FIELDS = {"appliance", "f1", "precision", "recall", "mae_w", "always_zero_mae_w", "sae", "sae_daily", "nde", "teca"}
@@ -95,6 +96,11 @@ def test_impossible_mains_make_no_nan(tmp_path: Path) -> None:
     found = _figures(_write(tmp_path / "odd.parquet", **(home | {"mains": mains_w})), tmp_path)
     assert found["violations"] == {"sum_over_mains_s": 0, "negative_s": 0}
     assert "NaN" not in json.dumps(found)
+
+
+def test_a_clone_has_the_twins_of_the_shipped_models() -> None:
+    models, _ = load_models(SHIPPED_DIR)
+    assert [t.spec.name for t in fp32_twins(models, twins_dir(SHIPPED_DIR))] == [m.spec.name for m in models]
 
 
 def test_twins_are_the_same_models_from_the_same_training(tmp_path: Path) -> None:
