@@ -4,6 +4,7 @@
 #
 #   scripts/deb.sh                      (make deb)
 #   VERSION=0.2.0 scripts/deb.sh        under another version number, to try an upgrade
+#   LEVEL=1 scripts/deb.sh              quicker, and larger
 #   scripts/deb.sh --source             only say what it would be made of, as one hash
 #
 # Exit code 2: something must be installed or changed by the user, and the message says what.
@@ -132,6 +133,6 @@ END
 echo "interest-noawait nilm-edge-installed" >"$root/DEBIAN/triggers"
 (cd "$root" && find . -path ./DEBIAN -prune -o -type f -printf '%P\0' | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
 rm -f "$deb"
-dpkg-deb --root-owner-group -Zzstd -z10 --build "$root" "$deb" >/dev/null
+dpkg-deb --root-owner-group -Zzstd -z"${LEVEL:-10}" --build "$root" "$deb" >/dev/null
 rm -rf "$work"
 say "$deb, $(du -m "$deb" | cut -f1) MB"
