@@ -36,7 +36,7 @@ def made_for(suite: str, arch: str = "") -> Path:
     (REPOSITORY / "dist").mkdir(exist_ok=True)
     if not arch and _is_ours(suite):
         checked(str(REPOSITORY / "scripts/deb.sh"))
-        return _newest(REPOSITORY / "dist", f"{_RELEASES[suite]}_{processor}")  # others may come there meanwhile
+        return _newest(REPOSITORY / "dist", f"*+{_RELEASES[suite]}_{processor}")  # others may come there meanwhile
     level = 1 if arch else 10  # where QEMU runs it, compressing takes as long as all else
     return _made_in(_builder(suite, arch), _put_checkout, REPOSITORY / "dist", level)
 
@@ -156,5 +156,5 @@ def _source_of(package: Path) -> str:
     return subprocess.run(["sh", "-c", read], capture_output=True, text=True, check=False).stdout
 
 
-def _newest(folder: Path, kind: str = "") -> Path:
-    return max(folder.glob(f"nilm-edge_*{kind}*.deb"), key=lambda file: file.stat().st_mtime)
+def _newest(folder: Path, kind: str = "*") -> Path:
+    return max(folder.glob(f"nilm-edge_{kind}.deb"), key=lambda file: file.stat().st_mtime)
