@@ -5,6 +5,7 @@ import re
 import select
 import signal
 import subprocess
+import termios
 import time
 
 CTRL_C = b"\x03"
@@ -15,6 +16,7 @@ class Terminal:
 
     def __init__(self, command: list[str]) -> None:
         self._keyboard, screen = os.openpty()
+        termios.tcsetwinsize(screen, (50, 200))  # wide: lines that do not fit are cut short
         self._process = subprocess.Popen(
             ["setsid", "--ctty", *command],
             stdin=screen,
