@@ -1,7 +1,6 @@
 """Training data: an ever-changing pool of simulated homes, and crops of them rich in appliance runs."""
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -89,17 +88,13 @@ class HomePool:
         self._random = np.random.default_rng(first_seed)
         self._thresholds_w = np.array([t.on_threshold_w for t in targets], np.float32)
         self._homes: list[_Inputs] = []
-        self._beside = ThreadPoolExecutor(1)
-        self._coming: Future[tuple[_Inputs, int]] | None = None
         self._own = [self._prepared(day) for day in own]
 
     def refresh(self, homes: int = 1) -> None:
-        """Take in the next simulated homes; the oldest go. One more is simulated beside whatever follows."""
+        """Simulate the next homes; the oldest go."""
         for _ in range(homes):
-            coming = self._coming or self._beside.submit(self._simulated, self.next_seed)
-            home, self.next_seed = coming.result()
+            home, self.next_seed = self._simulated(self.next_seed)
             self._homes.append(home)
-            self._coming = self._beside.submit(self._simulated, self.next_seed)
         self._homes = self._homes[-self._size :]
 
     def _simulated(self, seed: int) -> tuple["_Inputs", int]:
