@@ -93,22 +93,21 @@ class HomePool:
     def refresh(self, homes: int = 1) -> None:
         """Simulate the next homes; the oldest go."""
         for _ in range(homes):
-            home, self.next_seed = self._simulated(self.next_seed)
-            self._homes.append(home)
+            self._homes.append(self._next())
         self._homes = self._homes[-self._size :]
 
-    def _simulated(self, seed: int) -> tuple["_Inputs", int]:
-        """The home of this seed or, where it is passed over, of one soon after, and the seed to go on with."""
-        chosen = np.random.default_rng(seed)
-        while chosen.random() < PASSED_OVER and not Household(seed, FIRST_DAY, 1).small_supply:
-            seed += 1
-            chosen = np.random.default_rng(seed)
+    def _next(self) -> "_Inputs":
+        chosen = np.random.default_rng(self.next_seed)
+        while chosen.random() < PASSED_OVER and not Household(self.next_seed, FIRST_DAY, 1).small_supply:
+            self.next_seed += 1
+            chosen = np.random.default_rng(self.next_seed)
         everything = bool(chosen.random() < ALL_APPLIANCES)
-        home = record(seed, 1.0, self.targets, all_appliances=everything, vary_scale=True)
+        home = record(self.next_seed, 1.0, self.targets, all_appliances=everything, vary_scale=True)
         if chosen.random() < self._slow_meters:
             interval_s, averaged = chosen.uniform(1.5, SLOWEST_S), bool(chosen.random() < 0.5)
             home = Recording(slowed(home.mains_w, interval_s, averaged=averaged), home.appliances_w)
-        return self._prepared(home), seed + 1
+        self.next_seed += 1
+        return self._prepared(home)
 
     def _prepared(self, home: Recording) -> "_Inputs":
         on = home.appliances_w >= self._thresholds_w

@@ -212,7 +212,7 @@ class _Graph:
         """Bytes; in the twin the same value unrounded, bounded as a byte is: the network was trained within bounds."""
         if not self._quantized:
             out = self._name("bounded")
-            self.node("Clip", [name, self._float((0 - zero) * scale), self._float((255 - zero) * scale)], [out])
+            self.node("Clip", [name, self._float(-zero * scale), self._float((255 - zero) * scale)], [out])
             return out
         out = self._name("bytes")
         self.node("QuantizeLinear", [name, *self._grid(scale, zero)], [out])

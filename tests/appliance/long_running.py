@@ -15,7 +15,6 @@ LONG_RUNNING = sorted(
 SIMULATED = "barn"
 """The building that nilm-simulator is the meter of; the meter outside is that of another one."""
 _CENTRAL_PORT = 18086
-CENTRAL_URL = f"http://127.0.0.1:{_CENTRAL_PORT}"
 
 
 @contextmanager
@@ -27,7 +26,7 @@ def central_server(machine: Booted, folder: Path) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        yield CENTRAL_URL
+        yield f"http://127.0.0.1:{_CENTRAL_PORT}"
     finally:
         server.kill()
         server.wait(10)

@@ -46,9 +46,8 @@ def base_tree(suite: str, arch: str = "") -> Path:
     half_made = tree.with_name(f"{tree.name}.half")
     shutil.rmtree(half_made, ignore_errors=True)
     CACHE.mkdir(parents=True, exist_ok=True)
-    options = ["--variant=minbase", "--include=git,make,ca-certificates"]
-    if arch:  # nothing is cloned in it, and each package takes its time
-        options = ["--variant=minbase", "--include=make,ca-certificates", f"--arch={arch}"]
+    include = "make,ca-certificates" if arch else "git,make,ca-certificates"  # QEMU takes its time for each
+    options = ["--variant=minbase", f"--include={include}", *([f"--arch={arch}"] if arch else [])]
     checked("debootstrap", *options, suite, str(half_made))
     (half_made / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
     services = half_made / "usr/sbin/policy-rc.d"

@@ -37,8 +37,8 @@ def made_for(suite: str, arch: str = "") -> Path:
     if not arch and _is_ours(suite):
         checked(str(REPOSITORY / "scripts/deb.sh"))
         return _newest(REPOSITORY / "dist", f"*+{_RELEASES[suite]}_{processor}")  # others may come there meanwhile
-    level = 1 if arch else 10  # where QEMU runs it, compressing takes as long as all else
-    return _made_in(_builder(suite, arch), _put_checkout, REPOSITORY / "dist", level)
+    make = "LEVEL=1 make deb" if arch else "make deb"  # where QEMU runs it, compressing takes as long as all else
+    return _made_in(_builder(suite, arch), _put_checkout, REPOSITORY / "dist", make)
 
 
 @cache
@@ -83,7 +83,7 @@ def _put_earlier(source: Path) -> None:
     archive.unlink()
 
 
-def _made_in(tree: Path, put: Callable[[Path], None], into: Path, level: int = 10) -> Path:
+def _made_in(tree: Path, put: Callable[[Path], None], into: Path, make: str = "make deb") -> Path:
     source = tree / "srv/nilm"
     with (tree / "srv/lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another checkout may be at it
@@ -91,7 +91,7 @@ def _made_in(tree: Path, put: Callable[[Path], None], into: Path, level: int = 1
         put(source)
         with Machine(tree) as machine:
             machine.run("dpkg --configure -a")  # where an earlier run was cut off
-            done = machine.run(f"cd /srv/nilm && LEVEL={level} make deb")
+            done = machine.run(f"cd /srv/nilm && {make}")
             assert done.returncode == 0, done.stdout
         package = Path(shutil.copy(_newest(source / "dist"), into))
         shutil.rmtree(source)

@@ -143,11 +143,17 @@ def visited(machine: Booted, path: str, *token: str) -> str:
     return done.stdout + done.stderr
 
 
+def token_of_an_admin(machine: Booted) -> str:
+    """The first account's, made now."""
+    said = machine.check("echo 'a long password' | nilm-edge user add anna >/dev/null && nilm-edge user token anna")
+    return said.split()[-1]
+
+
 def check_log(machine: Booted) -> None:
     """The page shows an admin what the journal has of a unit."""
-    token = machine.check("echo 'a long password' | nilm-edge user add anna >/dev/null && nilm-edge user token anna")
+    token = token_of_an_admin(machine)
     for service, part in (("simulate", f"playing {SIMULATED}"), ("redis", '"service":"redis"')):
-        assert part in visited(machine, f"/admin/log?service={service}", token.split()[-1])
+        assert part in visited(machine, f"/admin/log?service={service}", token)
 
 
 def test_nothing_is_lost_through_it_all(

@@ -22,6 +22,7 @@ from tests.appliance.test_installed import (
     check_nothing_is_left,
     install,
     nothing_lost,
+    token_of_an_admin,
     visited,
     write_meter_down,
 )
@@ -152,9 +153,7 @@ def test_an_earlier_version_s_data_goes_along(machine: Booted, suite: str, folde
     meter = OutsideMeter(machine)
     try:
         machine.wait_for(RECEIVES, 90)
-        token = machine.check(
-            "echo 'a long password' | nilm-edge user add anna >/dev/null && nilm-edge user token anna"
-        )
+        token = token_of_an_admin(machine)
         config = (machine.tree / "etc/nilm-edge/config.toml").read_bytes()
         assert not (data / FILE).exists()
 
@@ -163,7 +162,7 @@ def test_an_earlier_version_s_data_goes_along(machine: Booted, suite: str, folde
         assert runs(machine) == ("99.1", "99.1")
         assert version_of(data) == len(STEPS)
         assert (machine.tree / "etc/nilm-edge/config.toml").read_bytes() == config
-        assert '"service":"redis"' in visited(machine, "/admin/log?service=redis", token.split()[-1])
+        assert '"service":"redis"' in visited(machine, "/admin/log?service=redis", token)
 
         machine.check("nilm-edge rollback")
         machine.wait_for(RECEIVES, 90)
