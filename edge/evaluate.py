@@ -16,7 +16,7 @@ from edge.adapters.files import write_whole
 from edge.adapters.onnx_model import OnnxModel, load_models
 from edge.core.busiest import Busiest
 from edge.core.disaggregator import Disaggregator
-from edge.core.metrics import Score, Tally, macro_f1, teca
+from edge.core.metrics import Score, Tally, macro_f1, mean_coverage, teca
 from edge.core.registry import Appliance
 from edge.errors import ModelError
 from edge.evaluation_text import as_text
@@ -116,6 +116,7 @@ def _appliances(recording: Recording, scores: Sequence[Score], exact: dict[str, 
         "macro_f1": macro_f1(scores),
         "fp32_macro_f1": macro_f1(twins) if twins else None,
         "teca": teca(scores),
+        "interval_coverage": mean_coverage(scores),
     }
 
 

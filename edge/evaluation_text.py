@@ -34,7 +34,8 @@ def _notes(figures: dict[str, Any]) -> list[str]:
     over, negative = (figures["violations"][name] for name in ("sum_over_mains_s", "negative_s"))
     fp32 = figures["fp32_macro_f1"]
     notes = [
-        f"macro F1 {figures['macro_f1']:.3f}, TECA of all {_number(figures['teca'], 3)}"
+        f"macro F1 {figures['macro_f1']:.3f}, TECA of all {_number(figures['teca'], 3)}, "
+        f"mean cover {_number(figures['interval_coverage'], 3)}"
         + (f", macro F1 of the fp32 graphs {fp32:.3f}" if fp32 is not None else ""),
         f"sum over mains: {over} s, negative power: {negative} s; {figures['warmup_s']} s had less history than wanted",
         "On: what the model says (probability, least durations) against true power at or above the threshold:",

@@ -158,6 +158,12 @@ def macro_f1(scores: Sequence[Score]) -> float:
     return sum(ran) / max(len(ran), 1)
 
 
+def mean_coverage(scores: Sequence[Score]) -> float | None:
+    """The mean interval_coverage of the appliances that ran or were said to, each weighing the same; None of none."""
+    covered = [s.interval_coverage for s in scores if s.interval_coverage is not None]
+    return _ratio(sum(covered), len(covered))
+
+
 def teca(scores: Sequence[Score]) -> float | None:
     """Total energy correctly assigned, of all appliances together: their errors over twice their true energy."""
     wrong_wh = sum(s.mae_w * s.seconds / 3600 for s in scores)

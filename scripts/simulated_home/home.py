@@ -49,7 +49,7 @@ OWNED_AT_120_V = {
 """Where 120 V homes are otherwise."""
 
 OF_ONE_MAKE = 0.4
-"""Share of 230 V homes, the shipped one among them, whose dishwasher, microwave and stove work in one way each."""
+"""Share of 230 V homes, the shipped one among them, whose dishwasher, microwave, stove and gadgets work in one way."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,9 @@ def simulate(
     shares = OWNED | OWNED_AT_120_V if house.small_supply else OWNED
     owned = frozenset(name for name, share in shares.items() if dice.chance(share) or all_appliances)
     mains_scale = dice.between(1.0, 1.6) if dice.chance(0.35) and vary_scale else 1.0
-    loads = _appliances(house)
-    rest = background(house)
+    of_any_make = house.small_supply or not Dice(seed, "makes").chance(OF_ONE_MAKE)
+    loads = _appliances(house, of_any_make=of_any_make)
+    rest = background(house, of_any_make=of_any_make)
     used = [loads[name] for name in OWNED if name in owned] + [rest]
     nominal_w = used[0].heat_w + used[0].drive_w
     for load in used[1:]:
@@ -122,9 +123,8 @@ def simulate(
     )
 
 
-def _appliances(house: Household) -> dict[str, Load]:
+def _appliances(house: Household, *, of_any_make: bool) -> dict[str, Load]:
     """Every appliance's load, each from its own stream; some follow another's runs."""
-    of_any_make = house.small_supply or not Dice(house.seed, "makes").chance(OF_ONE_MAKE)
     loads = {
         name: model(house, Dice(house.seed, name))
         for name, model in (

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from .dice import Dice, Floats
 
 Run = tuple[float, float]
+SHORTEST = 0.15
+"""A stroke or a pause is at least such a part of its usual length."""
 
 
 class Load:
@@ -69,13 +71,17 @@ def settling(duration_s: float, power_w: float, excess: float, settle_s: float) 
     return flat(duration_s, power_w) * (1.0 + excess / (falling * falling))
 
 
-def pulses(dice: Dice, duration_s: float, on_s: float, off_s: float, spread: float = 0.12) -> Floats:
-    """On-share of each second of a switched course, on first; edges fall between seconds and jitter by `spread`."""
+def pulses(
+    dice: Dice, duration_s: float, on_s: float, off_s: float, spread: float = 0.12, *, first: float = 1.0
+) -> Floats:
+    """On-share of each second of a switched course, on first, and `first` times as long as later; edges fall between
+    seconds and jitter by `spread`."""
     size = int(duration_s) + 1
     cycles = int(1.6 * size / (on_s + off_s)) + 2
     lengths = np.empty(2 * cycles)
     lengths[0::2], lengths[1::2] = on_s, off_s
-    lengths *= 1.0 + spread * np.clip(dice.noise(2 * cycles), -2.4, 2.4)
+    lengths *= np.maximum(1.0 + spread * np.clip(dice.noise(2 * cycles), -2.4, 2.4), SHORTEST)
+    lengths[0] *= first
     edges_s = np.concatenate(([0.0], np.cumsum(lengths)))
     lengths[1::2] = 0.0
     on_time_s = np.concatenate(([0.0], np.cumsum(lengths)))

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from simulated_home import any_make
 from simulated_home.dice import Dice
+from simulated_home.gadgets import FIXED_W, GADGETS, GADGETS_OF_ANY_MAKE, SOCKET_W, Gadget, gadget, gadget_of_any_make
 from simulated_home.household import Household
 from simulated_home.load import Load
 
@@ -66,3 +67,40 @@ def test_a_microwave_is_used_some_times_a_day_for_a_minute_or_so() -> None:
     runs_s = np.concatenate([[end - start for start, end in load.runs] for load in found])
     assert 2 * DAYS < len(runs_s) / len(found) < 14 * DAYS
     assert 30 < np.median(runs_s) < 240
+
+
+IRON = next(spec for spec in GADGETS if spec.name == "iron")
+
+
+def strokes_s(load: Load) -> list[np.ndarray]:
+    """How long a gadget is on each time, a list a use; a use ends with ten minutes of nothing."""
+    on = np.flatnonzero(np.diff((drawn_w(load) > 50).astype(np.int8), prepend=0, append=0))
+    starts, ends = on[::2], on[1::2]
+    return [
+        ends[part] - starts[part]
+        for part in np.split(np.arange(len(starts)), np.flatnonzero(np.diff(starts) > 600) + 1)
+    ]
+
+
+@pytest.mark.parametrize("spec", GADGETS_OF_ANY_MAKE, ids=lambda spec: spec.name)
+def test_a_gadget_of_any_make_draws_what_its_supply_gives(spec: Gadget) -> None:
+    for seed in range(2000, 2012):
+        house = Household(seed, JANUARY, DAYS)
+        load = gadget_of_any_make(spec, house, Dice(seed, spec.name))
+        drawn = drawn_w(load)
+        most_w = SOCKET_W if house.small_supply and spec.power_w[1] < FIXED_W else 1.2 * spec.power_w[1]
+        assert drawn.min() >= 0.0
+        if drawn.any():
+            assert np.median(drawn[drawn > 0]) < most_w * (1.0 + 4.0 * spec.ripple), "several uses at a time are rare"
+
+
+def test_an_iron_of_any_make_heats_up_longer_than_its_later_strokes_and_these_are_uneven() -> None:
+    first, uneven = {}, {}
+    for make in (gadget, gadget_of_any_make):
+        loads = [make(IRON, Household(seed, JANUARY, 20), Dice(seed, "iron")) for seed in range(2000, 2040)]
+        uses = [use for load in loads for use in strokes_s(load) if len(use) > 5]
+        first[make] = np.median([use[0] / np.median(use[1:]) for use in uses])
+        uneven[make] = np.median([np.std(use[1:]) / np.mean(use[1:]) for use in uses])
+    assert first[gadget] < 1.2
+    assert first[gadget_of_any_make] > 2.0
+    assert uneven[gadget_of_any_make] > 1.5 * uneven[gadget]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge.core.metrics import Score, Tally, macro_f1, rates
+from edge.core.metrics import Score, Tally, macro_f1, mean_coverage, rates
 from edge.core.prediction import COLUMN
 from edge.core.registry import Appliance
 
@@ -161,3 +161,4 @@ def test_a_run_goes_on_over_a_part_and_ends_with_a_stretch() -> None:
 def test_rates_of_nothing() -> None:
     assert rates(0, 0, 0) == (0, 0, 0)
     assert macro_f1([]) == 0
+    assert mean_coverage([]) is None

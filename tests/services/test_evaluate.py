@@ -53,6 +53,9 @@ def test_figures_are_those_of_the_metrics(tmp_path: Path, capsys: pytest.Capture
     assert found["violations"] == {"sum_over_mains_s": 0, "negative_s": 0}
     assert (found["seconds"], found["interval_s"], found["segments"]) == (20_000, 1.0, 1)
     assert found["appliances"][1]["fp32"] is found["fp32_macro_f1"] is None
+    covers = [a["interval_coverage"] for a in found["appliances"] if a["interval_coverage"] is not None]
+    assert covers
+    assert found["interval_coverage"] == pytest.approx(sum(covers) / len(covers))
 
     models, _ = load_models(SHIPPED_DIR)
     served = [a for m in models for a in m.spec.appliances]
