@@ -116,7 +116,9 @@ def redd(arguments: argparse.Namespace) -> None:
     tuned = real.read(arguments.data / f"{REDD_TUNED}.parquet", targets)
     trainer = Trainer(arguments, targets)
     seed = trainer.progress.next_seed
-    homes_at_hand = HomePool(min(arguments.pool, 120), targets, first_seed=seed, slow_meters=real.SLOW_METERS)
+    homes_at_hand = HomePool(
+        min(arguments.pool, 120), targets, first_seed=seed, slow_meters=real.SLOW_METERS, passed_over=real.PASSED_OVER
+    )
     homes_at_hand.refresh(arguments.pool // FILLED)
     trainer.train(homes_at_hand, until=SIMULATED_SHARE)
     trainer.train(real.RealPool(homes, homes_at_hand, arguments.seed))

@@ -81,10 +81,11 @@ class HomePool:
         *,
         first_seed: int = FIRST_TRAINING_SEED,
         slow_meters: float = SLOW_METERS,
+        passed_over: float = PASSED_OVER,
         own: Sequence[Recording] = (),
     ) -> None:
         self.targets, self.next_seed, self.encoder = tuple(targets), first_seed, Encoder(preprocessing())
-        self._size, self._slow_meters = size, slow_meters
+        self._size, self._slow_meters, self._passed_over = size, slow_meters, passed_over
         self._random = np.random.default_rng(first_seed)
         self._thresholds_w = np.array([t.on_threshold_w for t in targets], np.float32)
         self._homes: list[_Inputs] = []
@@ -98,7 +99,7 @@ class HomePool:
 
     def _next(self) -> "_Inputs":
         chosen = np.random.default_rng(self.next_seed)
-        while chosen.random() < PASSED_OVER and not Household(self.next_seed, FIRST_DAY, 1).small_supply:
+        while chosen.random() < self._passed_over and not Household(self.next_seed, FIRST_DAY, 1).small_supply:
             self.next_seed += 1
             chosen = np.random.default_rng(self.next_seed)
         everything = bool(chosen.random() < ALL_APPLIANCES)

@@ -19,8 +19,8 @@ MOVED_SHARE = 0.5
 SEEK_SHARE = 0.67
 """Share of crops that hold a run."""
 QUIET_W = 5.0
-SLOW_METERS = 0.8
-"""Share of the simulated homes that are metered as seldom as the real ones."""
+SLOW_METERS, PASSED_OVER = 0.8, 1.0
+"""Share of the simulated homes that are metered as seldom as the real ones, and of those of 230 V left out."""
 
 
 def read(path: Path, targets: Sequence[Target]) -> list[Recording]:

@@ -11,7 +11,7 @@ from .cooling import freezer
 from .dice import Dice
 from .gadgets import GADGETS, GADGETS_OF_ANY_MAKE, gadget, gadget_of_any_make
 from .household import Household
-from .load import Load, flat, pulses, settling
+from .load import Load, flat, pulses, settling, started
 
 
 def lights(house: Household, dice: Dice) -> Load:
@@ -89,6 +89,27 @@ def air_conditioner(house: Household, dice: Dice) -> Load:
     return load
 
 
+def central_air(house: Household, dice: Dice) -> Load:
+    """A 120 V home's central unit on hot and on cold days: a fan, then a compressor that starts hard and settles."""
+    load = Load(house.seconds)
+    if not house.small_supply:
+        return load
+    power_w, fan_w = dice.between(800.0, 4500.0), dice.between(100.0, 700.0)
+    on_s, ahead_s, inrush = dice.between(240.0, 1500.0), dice.between(0.0, 40.0), dice.between(0.0, 4.0)
+    start = (dice.skewed(0.0, 30.0), dice.between(-0.2, 0.5), dice.between(10.0, 200.0))
+    for day in house.days:
+        if day.lived and not 8.0 < day.outdoor_c < 18.0:
+            at_s = day.start_s + dice.between(0.0, 64_800.0)
+            for _ in range(dice.whole(1, 12)):
+                running_s = dice.near(on_s, 0.2)
+                course = started(flat(running_s, power_w), *start)
+                course[0] *= 1.0 + inrush
+                load.drive(at_s, flat(running_s + 2.0 * ahead_s, fan_w))
+                load.drive(at_s + ahead_s, course * (1.0 + 0.02 * dice.wander(len(course), 20)))
+                at_s += running_s + on_s * dice.between(0.4, 4.0)
+    return load
+
+
 def always(house: Household, dice: Dice) -> Load:
     """Router, stand-by, chargers, aquarium: a base that creeps, with some small periodic loads in it."""
     load = Load(house.seconds)
@@ -114,7 +135,10 @@ LOADS: Loads = (
     ("air conditioner", 0.2, air_conditioner),
 )
 OF_ONE_MAKE: Loads = tuple((spec.name, spec.owned, partial(gadget, spec)) for spec in GADGETS)
-OF_ANY_MAKE: Loads = tuple((spec.name, spec.owned, partial(gadget_of_any_make, spec)) for spec in GADGETS_OF_ANY_MAKE)
+OF_ANY_MAKE: Loads = (
+    ("central air", 0.5, central_air),
+    *((spec.name, spec.owned, partial(gadget_of_any_make, spec)) for spec in GADGETS_OF_ANY_MAKE),
+)
 
 
 def background(house: Household, *, of_any_make: bool) -> Load:

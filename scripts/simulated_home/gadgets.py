@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .dice import Dice
 from .household import Day, Household
-from .load import Load, pulses, settling
+from .load import Load, pulses, settling, started
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,8 @@ FIXED_W = 4000.0
 
 @dataclass(frozen=True)
 class _Manner:
-    """How one home's gadget works: lengths and unevenness of its strokes, the first so many times as long."""
+    """How one home's gadget works: lengths and unevenness of its strokes, the first so many times as long, and how it
+    starts (s to rise, excess, s to settle)."""
 
     power_w: float
     often: float
@@ -83,6 +84,7 @@ class _Manner:
     cycle_s: tuple[float, float] | None
     first: float = 1.0
     spread: float = 0.2
+    start: tuple[float, float, float] | None = None
 
 
 def gadget(spec: Gadget, house: Household, dice: Dice) -> Load:
@@ -102,7 +104,8 @@ def gadget_of_any_make(spec: Gadget, house: Household, dice: Dice) -> Load:
     if cycle_s:
         cycle_s = (cycle_s[0] * dice.skewed(0.4, 2.5), cycle_s[1] * dice.skewed(0.4, 2.5))
     first, spread = dice.skewed(1.0, 8.0), dice.between(0.05, 1.0)
-    return _used(spec, house, dice, _Manner(power_w, often, ripple, cycle_s, first, spread))
+    start = dice.pick((None, None, (dice.skewed(0.0, 25.0), dice.between(0.0, 0.5), dice.between(5.0, 80.0))))
+    return _used(spec, house, dice, _Manner(power_w, often, ripple, cycle_s, first, spread, start))
 
 
 def _used(spec: Gadget, house: Household, dice: Dice, manner: _Manner) -> Load:
@@ -115,6 +118,8 @@ def _used(spec: Gadget, house: Household, dice: Dice, manner: _Manner) -> Load:
                 course = manner.power_w * strokes
             else:
                 course = settling(use_s, manner.power_w * dice.pick((1.0, 1.0, 1.0, 0.6)), spec.excess, 1.5)
+            if manner.start:
+                course = started(course, *manner.start)
             if manner.ripple:
                 course *= 1.0 + manner.ripple * (dice.wander(len(course), 6) + 0.4 * dice.noise(len(course)))
             (load.heat if spec.heats else load.drive)(_moment_s(spec.when, day, dice), course)

@@ -39,6 +39,8 @@ OWNED = {
 OWNED_AT_120_V = {
     "HeatPump": 0.08,
     "Dryer": 0.75,
+    "Oven": 0.65,
+    "Stove": 0.65,
     "RangeHood": 0.4,
     "EVCharger": 0.08,
     "EVSocket": 0.08,

@@ -71,6 +71,15 @@ def settling(duration_s: float, power_w: float, excess: float, settle_s: float) 
     return flat(duration_s, power_w) * (1.0 + excess / (falling * falling))
 
 
+def started(course: Floats, rise_s: float, excess: float, settle_s: float) -> Floats:
+    """The course from half its power up in `rise_s`, and `1 + excess` times as high at first: ceramics, compressors."""
+    at_s = np.arange(len(course))
+    rising = np.minimum(0.5 + 0.5 * (at_s + 1.0) / (rise_s + 1.0), 1.0)
+    falling = 1.0 + at_s / settle_s
+    begun: Floats = course * rising * (1.0 + excess / (falling * falling))
+    return begun
+
+
 def pulses(
     dice: Dice, duration_s: float, on_s: float, off_s: float, spread: float = 0.12, *, first: float = 1.0
 ) -> Floats:
