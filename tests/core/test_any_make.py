@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from simulated_home import any_make
+from simulated_home.background import central_air
 from simulated_home.dice import Dice
 from simulated_home.gadgets import FIXED_W, GADGETS, GADGETS_OF_ANY_MAKE, SOCKET_W, Gadget, gadget, gadget_of_any_make
 from simulated_home.household import Household
@@ -104,3 +105,16 @@ def test_an_iron_of_any_make_heats_up_longer_than_its_later_strokes_and_these_ar
     assert first[gadget] < 1.2
     assert first[gadget_of_any_make] > 2.0
     assert uneven[gadget_of_any_make] > 1.5 * uneven[gadget]
+
+
+def test_central_air_is_in_120_v_homes_alone_and_draws_most_at_its_start() -> None:
+    high_at_first = []
+    for seed in range(2000, 2040):
+        house = Household(seed, JANUARY, DAYS)
+        drawn = drawn_w(central_air(house, Dice(seed, "central air")))
+        assert drawn.min() >= 0.0
+        assert house.small_supply or not drawn.any()
+        starts = np.flatnonzero((drawn[1:-60] > 500) & (drawn[:-61] <= 500)) + 1
+        high_at_first += [drawn[s : s + 60].max() > 1.1 * np.median(drawn[s : s + 240]) for s in starts]
+    assert len(high_at_first) > 100
+    assert np.mean(high_at_first) > 0.5
