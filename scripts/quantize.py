@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("models"), help="the models folder (models)")
     parser.add_argument("--fp32", type=Path, help="folder of the fp32 twins (the models folder's name + -fp32)")
     parser.add_argument("--id", default="home13", help="the model's id (home13)")
-    parser.add_argument("--version", default="5", help="the model's version (5)")
+    parser.add_argument("--version", default="6", help="the model's version (6)")
     parser.add_argument("--test", type=Path, help="a home with mains_w and <Appliance>_w at 1 s to measure on")
     arguments = parser.parse_args()
     saved = torch.load(arguments.checkpoint, weights_only=True)
@@ -63,11 +63,11 @@ def main() -> None:
         "licence": "Apache-2.0",
     }
     test = read(arguments.test) if arguments.test else None
-    plan, measured = network.plan(), {}
+    plan, measured, appliances = network.plan(), {}, None
     facts = {"id": arguments.id, "version": arguments.version, **recipe.as_entry(), "training": training}
     for folder, quantized in ((arguments.out, True), (arguments.fp32 or twins_dir(arguments.out), False)):
         model = artifact.write(folder, plan, facts, artifact.uncalibrated(recipe.TARGETS), {}, quantized=quantized)
-        appliances = fit(model, [known], unknown)
+        appliances = fit(model, [known], unknown, levels_of=appliances)
         model = artifact.write(folder, plan, facts, appliances, {}, quantized=quantized)
         if test is not None:
             measured[quantized] = score(model, test)

@@ -24,6 +24,7 @@ class Decoder:
         self._scale_w = np.array([a.power_scale_w for a in appliances])
         self._gain = np.array([a.interval_gain for a in appliances])
         self._tail = np.array([a.interval_tail for a in appliances])
+        self._certain_p = np.array([a.certain_p for a in appliances])
         self._standby_w = np.array([a.standby_w for a in appliances])
 
     def p_on(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -35,7 +36,7 @@ class Decoder:
     def values(self, y: NDArray[np.float32], p_on: NDArray[np.float32], on: NDArray[np.bool_]) -> NDArray[np.void]:
         """COLUMN (n, appliance) before the sum is looked at: stand-by power while off, `warmup` left False.
 
-        While on with a probability under a half, power is as much less: a doubtful run costs less if it is none.
+        While on with a probability under `certain_p`, power is as much less.
         The interval is that of a mixture: 0 W with probability 1 - p_on, else the power head's own.
         """
         heads = y.astype(np.float64).reshape(len(y), HEADS, -1)
@@ -44,7 +45,7 @@ class Decoder:
         high_w = power_w + np.maximum(heads[:, 3], 0) * self._scale_w * self._gain
         values = np.zeros(p_on.shape, COLUMN)
         values["on"], values["p_on"] = on, p_on
-        values["power_w"] = np.where(on, power_w * np.minimum(2.0 * p_on, 1.0), self._standby_w)
+        values["power_w"] = np.where(on, power_w * np.minimum(p_on / self._certain_p, 1.0), self._standby_w)
         values["low_w"] = np.where(on & (p_on > 1 - self._tail), np.maximum(low_w, 0), 0)
         values["high_w"] = np.where(on | (p_on > self._tail), high_w, 0)
         return values

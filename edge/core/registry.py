@@ -53,6 +53,7 @@ class Appliance:
 
     p_on = sigmoid(p_gain * logit + p_offset) (Platt 1999); the power heads count in `power_scale_w`; the interval's
     half-widths are stretched by `interval_gain` (split conformal) and end at 0 W where p_on leaves `interval_tail`.
+    While on with p_on under `certain_p` it is said to draw as much less: a doubtful run costs less if it is none.
     While off it is said to draw `standby_w`, which nobody can see in the mains: the median of where it was fitted.
     """
 
@@ -67,6 +68,7 @@ class Appliance:
     min_off_s: int
     interval_gain: float
     interval_tail: float
+    certain_p: float
     standby_w: float
 
 
@@ -218,6 +220,7 @@ def _appliance(entry: object, at: str) -> Appliance:
         _integer(given["min_off_s"], f"{at}.min_off_s", 0, WINDOW_S - 1),
         _number(given["interval_gain"], f"{at}.interval_gain", 0, 1e3),
         _number(given["interval_tail"], f"{at}.interval_tail", 0, 0.5),
+        _number(given["certain_p"], f"{at}.certain_p", 1e-3, 1),
         _number(given["standby_w"], f"{at}.standby_w", 0, on_threshold_w),
     )
 

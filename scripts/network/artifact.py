@@ -26,6 +26,7 @@ def uncalibrated(targets: Sequence[Target]) -> tuple[Appliance, ...]:
             off_level=0.4,
             interval_gain=1.0,
             interval_tail=0.05,
+            certain_p=0.5,
             standby_w=0.0,
         )
         for target in targets

@@ -22,6 +22,8 @@ OFF_STEPS = (2.0, 0.25, 0.5, 1.0, 1.5, 3.0, 4.0, 5.0, 6.5)
 """The off level lies one of these below the on level, both as logits: a low one bridges a moment's doubt."""
 POWER_SHARES = (1.0, 0.98, 1.02, 0.96, 1.04, 0.94, 1.06, 0.92, 0.9, 0.88, 0.86, 0.84)
 """Shares of the recipe's unit of the power head: where runs are often mistaken, less is nearer the truth."""
+CERTAIN_P = (0.5, 0.67, 0.8, 1.0)
+"""From which probability on a run is said to draw all that it would."""
 STANDBY_SHARE = 0.1
 COVERAGE = 0.9
 PART_S = 1 << 15
@@ -41,11 +43,17 @@ def score(model: OnnxModel, home: Recording) -> list[Score]:
     return tally.scores()
 
 
-def fit(model: OnnxModel, known: Sequence[Recording], unknown: Sequence[Recording] = ()) -> tuple[Appliance, ...]:
+def fit(
+    model: OnnxModel,
+    known: Sequence[Recording],
+    unknown: Sequence[Recording] = (),
+    levels_of: Sequence[Appliance] | None = None,
+) -> tuple[Appliance, ...]:
     """The appliances with their constants fitted to homes that the network knows and to homes that it does not.
 
     p_on is calibrated in known homes (Platt), the unit of power is theirs, and intervals are to cover in them (split
-    conformal). The on and off levels are those of the best mean F1 of known and unknown homes; stand-by serves both.
+    conformal). The on and off levels are those of the best mean F1 of known and unknown homes, or those of other
+    appliances, as a twin's are: what differs is then its rounding, not which levels were found. Stand-by serves both.
     """
     count = len(model.spec.appliances)
     kinds = [homes for homes in (known, unknown) if homes]
@@ -58,7 +66,7 @@ def fit(model: OnnxModel, known: Sequence[Recording], unknown: Sequence[Recordin
         for n, appliance in enumerate(model.spec.appliances)
     )
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
-        return tuple(workers.map(_fit, resting, heads, true_w))
+        return tuple(workers.map(_fit, resting, heads, true_w, levels_of or [None] * count))
 
 
 def _outputs(model: OnnxModel, mains_w: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -71,13 +79,21 @@ def _outputs(model: OnnxModel, mains_w: NDArray[np.float32]) -> NDArray[np.float
     return np.concatenate(parts)
 
 
-def _fit(appliance: Appliance, heads: list[NDArray[np.float32]], true_w: list[NDArray[np.float32]]) -> Appliance:
+def _fit(
+    appliance: Appliance,
+    heads: list[NDArray[np.float32]],
+    true_w: list[NDArray[np.float32]],
+    levels_of: Appliance | None,
+) -> Appliance:
     """Heads (t, HEADS) and truth (t,) of known homes, then of unknown ones where there are any."""
     true = [w >= appliance.on_threshold_w for w in true_w]
     gain, offset = _platt(heads[0][:, 0].astype(np.float64), true[0])
     calibrated = replace(appliance, p_gain=gain, p_offset=offset)
     p_on = [_p_on(calibrated, y) for y in heads]
-    best = _switched(calibrated, p_on, true)
+    if levels_of is None:
+        best = _switched(calibrated, p_on, true)
+    else:
+        best = replace(calibrated, on_level=levels_of.on_level, off_level=levels_of.off_level)
     on = _on(best, p_on[0])
     either = on | true[0]
     if on.any():
@@ -123,13 +139,19 @@ def _probability(logit: float) -> float:
 def _scaled(
     appliance: Appliance, heads: NDArray[np.float32], p_on: NDArray[np.float32], true_w: NDArray[np.float32]
 ) -> Appliance:
-    """The appliance with the unit of its power head of the least error in seconds in which it is said to be on."""
-    power_w = Decoder([appliance]).values(heads, p_on, np.ones(p_on.shape, np.bool_))["power_w"][:, 0]
+    """The appliance with the unit of its power head, and how sure it must be to draw all of that, of the least error in
+    seconds in which it is said to be on."""
+    every = np.ones(p_on.shape, np.bool_)
 
-    def error_w(share: float) -> float:
-        return float(np.nansum(np.abs(share * power_w - true_w)))
+    def error_w(choice: Appliance) -> float:
+        return float(np.nansum(np.abs(Decoder([choice]).values(heads, p_on, every)["power_w"][:, 0] - true_w)))
 
-    return replace(appliance, power_scale_w=appliance.power_scale_w * min(POWER_SHARES, key=error_w))
+    choices = [
+        replace(appliance, power_scale_w=share * appliance.power_scale_w, certain_p=certain_p)
+        for certain_p in CERTAIN_P
+        for share in POWER_SHARES
+    ]
+    return min(choices, key=error_w)
 
 
 def _widened(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from network.data import Recording, record
-from network.measure import COVERAGE, fit, score
+from network.measure import CERTAIN_P, COVERAGE, fit, score
 from network.recipe import TARGETS
 
 from edge.adapters.onnx_model import OnnxModel, load_models
@@ -51,6 +51,17 @@ def test_levels_and_stand_by_serve_homes_of_both_kinds(fitted: tuple[Appliance, 
     assert [a.name for a in fitted] == [t.name for t in TARGETS]
     assert all(0 < a.off_level < a.on_level < 1 for a in fitted)
     assert len({a.on_level for a in fitted}) > 1
+    assert {a.certain_p for a in fitted} <= set(CERTAIN_P)
+
+
+def test_a_twin_is_fitted_at_the_levels_of_its_model(
+    model: OnnxModel, known: Recording, fitted: tuple[Appliance, ...]
+) -> None:
+    own = fit(model, [known])
+    of_twin = fit(model, [known], levels_of=fitted)
+    assert [(a.on_level, a.off_level) for a in of_twin] == [(a.on_level, a.off_level) for a in fitted]
+    assert [(a.on_level, a.off_level) for a in own] != [(a.on_level, a.off_level) for a in fitted]
+    assert [a.p_gain for a in of_twin] == [a.p_gain for a in own]
 
 
 def test_intervals_cover_what_they_were_fitted_on(model: OnnxModel, known: Recording) -> None:

@@ -19,8 +19,8 @@ def _values(rows: list[tuple[float, float, float]]) -> np.ndarray:
     return values
 
 
-def _appliance(name: str, standby_w: float = 0.0) -> Appliance:
-    return Appliance(name, 10.0, 1000.0, 2.0, -1.0, 0.5, 0.4, 0, 0, 1.5, 0.05, standby_w)
+def _appliance(name: str, standby_w: float = 0.0, certain_p: float = 0.5) -> Appliance:
+    return Appliance(name, 10.0, 1000.0, 2.0, -1.0, 0.5, 0.4, 0, 0, 1.5, 0.05, certain_p, standby_w)
 
 
 @given(ROWS, MAINS)
@@ -73,11 +73,11 @@ def test_outputs_become_calibrated_numbers() -> None:
 
 
 def test_a_doubtful_run_draws_less_and_never_more_than_the_power_head_says() -> None:
-    decoder = Decoder([_appliance("Oven")])
     outputs = np.array([[0.0, 0.8, 0.1, 0.1]] * 3, np.float32)
-    p_on = np.array([[0.25], [0.5], [0.9]], np.float32)
-    values = decoder.values(outputs, p_on, np.ones((3, 1), np.bool_))
-    assert values["power_w"][:, 0].tolist() == [400.0, 800.0, 800.0]
+    p_on = np.array([[0.25], [0.5], [1.0]], np.float32)
+    for certain_p, power_w in ((0.5, [400.0, 800.0, 800.0]), (1.0, [200.0, 400.0, 800.0])):
+        values = Decoder([_appliance("Oven", certain_p=certain_p)]).values(outputs, p_on, np.ones((3, 1), np.bool_))
+        assert values["power_w"][:, 0].tolist() == power_w
 
 
 def test_while_off_an_appliance_draws_its_standby_where_the_mains_have_room() -> None:

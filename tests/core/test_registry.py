@@ -19,6 +19,7 @@ APPLIANCE: dict[str, Any] = {
     "min_off_s": 2,
     "interval_gain": 1.0,
     "interval_tail": 0.05,
+    "certain_p": 0.5,
     "standby_w": 1.5,
 }
 ENTRY: dict[str, Any] = {
