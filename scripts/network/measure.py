@@ -141,17 +141,13 @@ def _scaled(
 ) -> Appliance:
     """The appliance with the unit of its power head, and how sure it must be to draw all of that, of the least error in
     seconds in which it is said to be on."""
-    every = np.ones(p_on.shape, np.bool_)
-
-    def error_w(choice: Appliance) -> float:
-        return float(np.nansum(np.abs(Decoder([choice]).values(heads, p_on, every)["power_w"][:, 0] - true_w)))
-
-    choices = [
-        replace(appliance, power_scale_w=share * appliance.power_scale_w, certain_p=certain_p)
-        for certain_p in CERTAIN_P
-        for share in POWER_SHARES
-    ]
-    return min(choices, key=error_w)
+    every, errors_w = np.ones(p_on.shape, np.bool_), {}
+    for certain_p in CERTAIN_P:
+        power_w = Decoder([replace(appliance, certain_p=certain_p)]).values(heads, p_on, every)["power_w"][:, 0]
+        for share in POWER_SHARES:
+            errors_w[certain_p, share] = float(np.nansum(np.abs(share * power_w - true_w)))
+    certain_p, share = min(errors_w, key=errors_w.__getitem__)
+    return replace(appliance, power_scale_w=share * appliance.power_scale_w, certain_p=certain_p)
 
 
 def _widened(

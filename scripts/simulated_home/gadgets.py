@@ -97,8 +97,10 @@ def gadget(spec: Gadget, house: Household, dice: Dice) -> Load:
 
 def gadget_of_any_make(spec: Gadget, house: Household, dice: Dice) -> Load:
     """The same from wide ranges: it heats up first, its strokes are as uneven as its use, and any heater may switch."""
-    most_w = SOCKET_W if house.small_supply and spec.power_w[1] < FIXED_W else 2.0 * spec.power_w[1]
-    power_w = dice.between(0.7 * spec.power_w[0], min(1.2 * spec.power_w[1], most_w))
+    most_w = 1.2 * spec.power_w[1]
+    if house.small_supply and spec.power_w[1] < FIXED_W:
+        most_w = min(most_w, SOCKET_W)
+    power_w = dice.between(0.7 * spec.power_w[0], most_w)
     often, ripple = house.bustle * dice.between(*spec.per_day), spec.ripple * dice.skewed(0.0, 1.0)
     cycle_s = spec.cycle_s or (dice.pick((None, None, None, (60.0, 60.0))) if spec.heats else None)
     if cycle_s:

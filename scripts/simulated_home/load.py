@@ -67,17 +67,19 @@ def flat(duration_s: float, power_w: float) -> Floats:
 
 def settling(duration_s: float, power_w: float, excess: float, settle_s: float) -> Floats:
     """Power that starts `1 + excess` times as high and settles like 1 / (1 + t / settle_s)²: inrush, warm-up."""
-    falling = 1.0 + np.arange(int(duration_s) + 1) / settle_s
-    return flat(duration_s, power_w) * (1.0 + excess / (falling * falling))
+    return flat(duration_s, power_w) * _high_at_first(int(duration_s) + 1, excess, settle_s)
 
 
 def started(course: Floats, rise_s: float, excess: float, settle_s: float) -> Floats:
     """The course from half its power up in `rise_s`, and `1 + excess` times as high at first: ceramics, compressors."""
-    at_s = np.arange(len(course))
-    rising = np.minimum(0.5 + 0.5 * (at_s + 1.0) / (rise_s + 1.0), 1.0)
-    falling = 1.0 + at_s / settle_s
-    begun: Floats = course * rising * (1.0 + excess / (falling * falling))
+    rising = np.minimum(0.5 + 0.5 * (np.arange(len(course)) + 1.0) / (rise_s + 1.0), 1.0)
+    begun: Floats = course * rising * _high_at_first(len(course), excess, settle_s)
     return begun
+
+
+def _high_at_first(size: int, excess: float, settle_s: float) -> Floats:
+    falling: Floats = 1.0 + np.arange(size) / settle_s
+    return 1.0 + excess / (falling * falling)
 
 
 def pulses(
