@@ -28,7 +28,7 @@ STANDBY_SHARE = 0.1
 COVERAGE = 0.9
 PART_S = 1 << 15
 TAILS = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
-"""The first of these interval tails with which some width covers enough is taken."""
+"""The interval tail of these is taken with which what covers enough is narrowest."""
 WIDEST, HALVINGS = 100.0, 14
 NEWTON_STEPS, CONVERGED = 25, 1e-7
 
@@ -100,7 +100,7 @@ def _fit(
         best = _scaled(best, heads[0][on], p_on[0][on], true_w[0][on])
     if not either.any():
         return best
-    return _widened(best, heads[0][either], on[either], true_w[0][either])
+    return widened(best, heads[0][either], on[either], true_w[0][either])
 
 
 def _standby_w(appliance: Appliance, kinds: Sequence[Sequence[NDArray[np.float32]]]) -> float:
@@ -150,29 +150,34 @@ def _scaled(
     return replace(appliance, power_scale_w=share * appliance.power_scale_w, certain_p=certain_p)
 
 
-def _widened(
+def widened(
     appliance: Appliance, heads: NDArray[np.float32], on: NDArray[np.bool_], true_w: NDArray[np.float32]
 ) -> Appliance:
-    """The appliance with intervals that hold the truth of COVERAGE of these seconds, by bisection over their width."""
+    """The appliance with the narrowest intervals that hold the truth of COVERAGE of these seconds, by bisection over
+    their gain for each tail."""
+    narrowest = replace(appliance, interval_gain=1.0)
+    least_w = np.inf
     for tail in TAILS:
         low, high = 0.0, WIDEST
-        appliance = replace(appliance, interval_tail=tail, interval_gain=high)
-        if _covered(appliance, heads, on, true_w) >= COVERAGE:
-            for _ in range(HALVINGS):
-                middle = (low + high) / 2
-                enough = _covered(replace(appliance, interval_gain=middle), heads, on, true_w) >= COVERAGE
-                low, high = (low, middle) if enough else (middle, high)
-            return replace(appliance, interval_gain=high)
-    return replace(appliance, interval_gain=1.0)
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            covered, _ = _covered(replace(appliance, interval_tail=tail, interval_gain=middle), heads, on, true_w)
+            low, high = (low, middle) if covered >= COVERAGE else (middle, high)
+        tried = replace(appliance, interval_tail=tail, interval_gain=high)
+        covered, width_w = _covered(tried, heads, on, true_w)
+        if covered >= COVERAGE and width_w < least_w:
+            narrowest, least_w = tried, width_w
+    return narrowest
 
 
 def _covered(
     appliance: Appliance, heads: NDArray[np.float32], on: NDArray[np.bool_], true_w: NDArray[np.float32]
-) -> float:
+) -> tuple[float, float]:
+    """Share of the seconds whose truth the interval holds, and its mean width, W."""
     decoder = Decoder([appliance])
     values = decoder.values(heads, decoder.p_on(heads), on[:, None])[:, 0]
     inside = (true_w >= values["low_w"] - SLACK_W) & (true_w <= values["high_w"] + SLACK_W)
-    return float(inside.mean())
+    return float(inside.mean()), float(np.mean(values["high_w"] - values["low_w"]))
 
 
 def _p_on(appliance: Appliance, heads: NDArray[np.float32]) -> NDArray[np.float32]:

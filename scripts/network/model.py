@@ -71,6 +71,12 @@ class Network(nn.Module):  # type: ignore[misc]
                 size = np.quantile(values.abs().float().numpy().ravel()[::7], HEADROOM_QUANTILE)
                 self.scales[n] = max(float(size), 1e-3) / (127 if signed else 255)
 
+    def keep_all_but_last(self) -> None:
+        """Train the last two layers alone from now on."""
+        self.requires_grad_(False)
+        self.hidden.requires_grad_(True)
+        self.out.requires_grad_(True)
+
     def plan(self) -> Plan:
         """Weights and steps for the graph builder; those of sums so that every processor gets the same."""
         scales = [float(s) for s in self.scales]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from network.data import Recording, record
-from network.measure import CERTAIN_P, COVERAGE, fit, score
+from network.artifact import uncalibrated
+from network.measure import CERTAIN_P, COVERAGE, fit, score, widened
 from network.recipe import TARGETS
 
 from edge.adapters.onnx_model import OnnxModel, load_models
@@ -71,3 +72,14 @@ def test_intervals_cover_what_they_were_fitted_on(model: OnnxModel, known: Recor
     assert len(often_on) == 2
     for of_appliance in often_on:
         assert of_appliance.interval_coverage == pytest.approx(COVERAGE, abs=0.03)
+
+
+def test_of_intervals_that_cover_enough_the_narrowest_are_taken() -> None:
+    """One second in six is not on at all, and p_on says 0.96 there: 0 W joins the interval, or all reach down to it."""
+    kettle = uncalibrated(TARGETS)[-1]
+    really_on = np.arange(6000) % 6 > 0
+    logit = np.where(really_on, 9.0, np.log(0.96 / 0.04))
+    heads = np.stack([logit, np.ones(6000), np.full(6000, 0.1), np.full(6000, 0.1)], axis=1).astype(np.float32)
+    true_w = np.where(really_on, kettle.power_scale_w * 1.01, 0).astype(np.float32)
+    chosen = widened(kettle, heads, np.ones(6000, np.bool_), true_w)
+    assert (chosen.interval_tail, chosen.interval_gain) == (0.02, pytest.approx(0.1, abs=0.02))
