@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
-from network.data import Recording, record
 from network.artifact import uncalibrated
+from network.data import Recording, record
 from network.measure import CERTAIN_P, COVERAGE, fit, score, widened
 from network.recipe import TARGETS
 
