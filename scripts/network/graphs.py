@@ -12,10 +12,6 @@ OPSET = 17
 IR_VERSION = 9
 WEIGHT_LIMIT = 63
 """Weights use 7 bits: the 8-bit products of AVX2 without VNNI saturate in pairs (vpmaddubsw) beyond that."""
-STEM_COPIES = 4
-"""The stem is given its input so many times, and a weight is the sum of as many: two bits more, as its few weights tell
-one watt and a kilowatt."""
-STEM_LIMIT = WEIGHT_LIMIT * STEM_COPIES
 OUT_FINE = 64
 OUT_LIMIT = WEIGHT_LIMIT * OUT_FINE
 """The output layer's weights have six bits more, as a second matrix: they are few, and each says watts."""
@@ -62,7 +58,7 @@ def build(plan: Plan, *, step: bool, quantized: bool) -> bytes:
     kernel = plan.body[0].weight.shape[2]
     kind = TensorProto.UINT8 if quantized else TensorProto.FLOAT
     hidden, scale = graph.entry(plan.input_scale), plan.input_scale
-    hidden, scale = graph.conv(hidden, scale, plan.stem, relu=True, limit=STEM_LIMIT), _scale(plan.stem)
+    hidden, scale = graph.conv(hidden, scale, plan.stem, relu=True), _scale(plan.stem)
     pieces: list[str] = [""] * len(plan.body)
     if step:
         pieces = [f"taps{n}" for n in range(len(plan.body))]
@@ -116,22 +112,17 @@ class _Graph:
         return content
 
     def entry(self, scale: float) -> str:
-        """The input as it flows: bytes, STEM_COPIES times, or their float values."""
-        if not self._quantized:
-            return self._dequantized("x", scale, 0)
-        self.node("Concat", ["x"] * STEM_COPIES, ["copies"], axis=1)
-        return "copies"
+        """The input as it flows: bytes, or their float values."""
+        return "x" if self._quantized else self._dequantized("x", scale, 0)
 
-    def conv(
-        self, name: str, in_scale: float, layer: Layer, *, relu: bool, piece: str = "", limit: int = WEIGHT_LIMIT
-    ) -> str:
+    def conv(self, name: str, in_scale: float, layer: Layer, *, relu: bool, piece: str = "") -> str:
         """A layer's convolution; in the step graph a product with the taps `piece` and the present second."""
         if piece:
             joined = self._name("joined")
             self.node("Concat", [piece, name], [joined], axis=1)
             name = joined
         value = self._dequantized(name, in_scale, 0) if self._quantized else name
-        weight, bias = self._weights(layer, in_scale, limit)
+        weight, bias = self._weights(layer, in_scale)
         out = self._name("conv")
         if self._step:
             self.node("Gemm", [value, weight, bias], [out], transB=1)
@@ -193,18 +184,15 @@ class _Graph:
     def constant(self, name: str, values: Sequence[int]) -> str:
         return self._tensor(name, np.array(values, np.int64))
 
-    def _weights(self, layer: Layer, in_scale: float, limit: int) -> tuple[str, str]:
+    def _weights(self, layer: Layer, in_scale: float) -> tuple[str, str]:
         weight = layer.weight
         if self._step:  # taps side by side, oldest first, as the ring hands them over
             weight = weight.transpose(0, 2, 1).reshape(len(weight), -1)
         if not self._quantized:
             return self._tensor(self._name("weight"), weight), self._tensor(self._name("bias"), layer.bias)
-        scale = weight_scales(layer.weight, limit)
+        scale = weight_scales(layer.weight)
         shape = (-1,) + (1,) * (weight.ndim - 1)
-        parts = limit // WEIGHT_LIMIT
-        whole = np.rint(weight / scale.reshape(shape)).astype(np.int32)
-        split = np.concatenate([(whole + n) // parts for n in range(parts)], axis=1)  # sums to the whole (Hermite)
-        levels = self._tensor(self._name("weight"), split.astype(np.int8))
+        levels = self._tensor(self._name("weight"), np.rint(weight / scale.reshape(shape)).astype(np.int8))
         bias_scale = (scale * np.float32(in_scale)).astype(np.float32)
         bias = self._tensor(self._name("bias"), np.rint(layer.bias / bias_scale).astype(np.int32))
         return self._dequantized_rows(levels, scale, np.int8), self._dequantized_rows(bias, bias_scale, np.int32)
@@ -250,7 +238,7 @@ class _Graph:
         return f"{kind}{self._names}"
 
 
-def weight_scales(weight: Weights, limit: int) -> Weights:
+def weight_scales(weight: Weights, limit: int = WEIGHT_LIMIT) -> Weights:
     """Per output channel, the step for which its largest weight is `limit`."""
     largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
     scales: Weights = (np.maximum(largest, 1e-6) / limit).astype(np.float32)

@@ -20,7 +20,7 @@ from network.data import Recording
 ON_LOGITS, COARSE = tuple(n / 4 for n in range(-14, 21)), 3
 OFF_STEPS = (2.0, 0.25, 0.5, 1.0, 1.5, 3.0, 4.0, 5.0, 6.5)
 """The off level lies one of these below the on level, both as logits: a low one bridges a moment's doubt."""
-POWER_SHARES = (1.0, 0.98, 1.02, 0.96, 1.04, 0.94, 1.06, 0.92, 0.9, 0.88, 0.86, 0.84)
+POWER_SHARES = tuple(n / 100 for n in range(84, 107))
 """Shares of the recipe's unit of the power head: where runs are often mistaken, less is nearer the truth."""
 CERTAIN_P = (0.5, 0.67, 0.8, 1.0)
 """From which probability on a run is said to draw all that it would."""

@@ -8,7 +8,7 @@ from torch.nn import functional
 from network import recipe
 from network.blocks import Rectified, Residual, Way, rows
 from network.exact_sums import settled
-from network.graphs import OUT_LIMIT, STEM_LIMIT, WEIGHT_LIMIT, Layer, Plan
+from network.graphs import OUT_LIMIT, WEIGHT_LIMIT, Layer, Plan
 
 INPUT_SCALE = 1 / 255
 HEADROOM_QUANTILE = 0.9999
@@ -91,15 +91,11 @@ class Network(nn.Module):  # type: ignore[misc]
         hidden = _layer(self.hidden, scales[-1])
         return settled(Plan(INPUT_SCALE, _layer(self.stem, scales[0]), body, hidden, _layer(self.out, None)))
 
-    def _limit(self, conv: nn.Conv1d) -> int:
-        """The largest of a layer's quantized weights."""
-        return STEM_LIMIT if conv is self.stem else OUT_LIMIT if conv is self.out else WEIGHT_LIMIT
-
     def _weights(self, conv: nn.Conv1d, x: Tensor) -> tuple[Tensor, Tensor]:
         """Weight and bias in the number format of x, the weight on its grid where quantization is simulated."""
         weight = conv.weight
         if self.scales[0]:
-            limit = self._limit(conv)
+            limit = OUT_LIMIT if conv is self.out else WEIGHT_LIMIT
             steps = weight.detach().abs().amax(dim=(1, 2)).clamp_min(1e-6) / limit
             zeros = torch.zeros(len(weight), dtype=torch.int32)
             weight = torch.fake_quantize_per_channel_affine(weight, steps, zeros, 0, -limit, limit)
