@@ -163,10 +163,9 @@ class Trainer:
         began_s = _used_s(arguments.threads) - progress.elapsed_s
         while progress.elapsed_s < until * budget_s:
             share = progress.elapsed_s / budget_s
-            quantized = share >= 1 - arguments.quantized
-            last = share >= 1
+            quantized, last = share >= 1 - arguments.quantized, share >= 1
             if last:
-                network.keep_all_but_last()
+                network.freeze_body()
             if quantized and not network.scales[0]:
                 network.calibrate(torch.from_numpy(pool.batch(CALIBRATION_CROPS, arguments.length_s, EVERY_S)[0]) / 255)
                 print(f"step {progress.step}: quantization is simulated from here")

@@ -71,11 +71,10 @@ class Network(nn.Module):  # type: ignore[misc]
                 size = np.quantile(values.abs().float().numpy().ravel()[::7], HEADROOM_QUANTILE)
                 self.scales[n] = max(float(size), 1e-3) / (127 if signed else 255)
 
-    def keep_all_but_last(self) -> None:
+    def freeze_body(self) -> None:
         """Train the last two layers alone from now on."""
-        self.requires_grad_(False)
-        self.hidden.requires_grad_(True)
-        self.out.requires_grad_(True)
+        self.stem.requires_grad_(False)
+        self.body.requires_grad_(False)
 
     def plan(self) -> Plan:
         """Weights and steps for the graph builder; those of sums so that every processor gets the same.
