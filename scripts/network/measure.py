@@ -100,7 +100,7 @@ def _fit(
         best = _scaled(best, heads[0][on], p_on[0][on], true_w[0][on])
     if not either.any():
         return best
-    return widened(best, heads[0][either], on[either], true_w[0][either])
+    return widened(best, heads[0][either], p_on[0][either], on[either], true_w[0][either])
 
 
 def _standby_w(appliance: Appliance, kinds: Sequence[Sequence[NDArray[np.float32]]]) -> float:
@@ -151,7 +151,11 @@ def _scaled(
 
 
 def widened(
-    appliance: Appliance, heads: NDArray[np.float32], on: NDArray[np.bool_], true_w: NDArray[np.float32]
+    appliance: Appliance,
+    heads: NDArray[np.float32],
+    p_on: NDArray[np.float32],
+    on: NDArray[np.bool_],
+    true_w: NDArray[np.float32],
 ) -> Appliance:
     """The appliance with the narrowest intervals that hold the truth of COVERAGE of these seconds, by bisection over
     their gain for each tail."""
@@ -161,21 +165,25 @@ def widened(
         low, high = 0.0, WIDEST
         for _ in range(HALVINGS):
             middle = (low + high) / 2
-            covered, _ = _covered(replace(appliance, interval_tail=tail, interval_gain=middle), heads, on, true_w)
+            tried = replace(appliance, interval_tail=tail, interval_gain=middle)
+            covered, _ = _covered(tried, heads, p_on, on, true_w)
             low, high = (low, middle) if covered >= COVERAGE else (middle, high)
         tried = replace(appliance, interval_tail=tail, interval_gain=high)
-        covered, width_w = _covered(tried, heads, on, true_w)
+        covered, width_w = _covered(tried, heads, p_on, on, true_w)
         if covered >= COVERAGE and width_w < least_w:
             narrowest, least_w = tried, width_w
     return narrowest
 
 
 def _covered(
-    appliance: Appliance, heads: NDArray[np.float32], on: NDArray[np.bool_], true_w: NDArray[np.float32]
+    appliance: Appliance,
+    heads: NDArray[np.float32],
+    p_on: NDArray[np.float32],
+    on: NDArray[np.bool_],
+    true_w: NDArray[np.float32],
 ) -> tuple[float, float]:
     """Share of the seconds whose truth the interval holds, and its mean width, W."""
-    decoder = Decoder([appliance])
-    values = decoder.values(heads, decoder.p_on(heads), on[:, None])[:, 0]
+    values = Decoder([appliance]).values(heads, p_on, on[:, None])[:, 0]
     inside = (true_w >= values["low_w"] - SLACK_W) & (true_w <= values["high_w"] + SLACK_W)
     return float(inside.mean()), float(np.mean(values["high_w"] - values["low_w"]))
 

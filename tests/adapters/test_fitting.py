@@ -16,6 +16,7 @@ from network.measure import CERTAIN_P, COVERAGE, fit, score, widened
 from network.recipe import TARGETS
 
 from edge.adapters.onnx_model import OnnxModel, load_models
+from edge.core.physics import Decoder
 from edge.core.registry import Appliance
 
 DAYS = 0.5
@@ -81,6 +82,7 @@ def test_of_intervals_that_cover_enough_the_narrowest_are_taken() -> None:
     logit = np.where(really_on, 9.0, np.log(0.96 / 0.04))
     heads = np.stack([logit, np.ones(6000), np.full(6000, 0.1), np.full(6000, 0.1)], axis=1).astype(np.float32)
     true_w = np.where(really_on, kettle.power_scale_w * 1.01, 0).astype(np.float32)
-    chosen = widened(kettle, heads, np.ones(6000, np.bool_), true_w)
+    p_on = Decoder([kettle]).p_on(heads)
+    chosen = widened(kettle, heads, p_on, np.ones(6000, np.bool_), true_w)
     assert chosen.interval_tail == 0.02
     assert chosen.interval_gain == pytest.approx(0.1, abs=0.02)
