@@ -199,7 +199,7 @@ class Trainer:
         power_w: torch.Tensor,
     ) -> float:
         """Add these crops' share of a step's gradients; every thread takes as many."""
-        y = self.network((x / 255).to(form), every_s=EVERY_S)
+        y = self.network(x / 255, every_s=EVERY_S, form=form)
         value = loss(y.float(), power_w, constants, weight) * (len(x) / self._arguments.crops)
         value.backward()
         return float(value.detach())

@@ -12,6 +12,9 @@ OPSET = 17
 IR_VERSION = 9
 WEIGHT_LIMIT = 63
 """Weights use 7 bits: the 8-bit products of AVX2 without VNNI saturate in pairs (vpmaddubsw) beyond that."""
+STEM_COPIES = 4
+"""The stem is given its input so many times, and a weight is the sum of as many: two bits more, as its few weights tell
+one watt and a kilowatt."""
 OUT_FINE = 64
 OUT_LIMIT = WEIGHT_LIMIT * OUT_FINE
 """The output layer's weights have six bits more, as a second matrix: they are few, and each says watts."""
@@ -37,9 +40,13 @@ class Layer:
 
 @dataclass(frozen=True)
 class Plan:
-    """A network with its scales: stem (1 tap), body (dilated, residual), hidden (1 tap) and out (1 tap, int32)."""
+    """A network with its scales: stem (1 tap), body (dilated, residual), hidden (1 tap) and out (1 tap, int32).
+
+    `bands` (feature, feature) has a 1 where the column's feature is the row's, or a finer band of the same signal.
+    """
 
     input_scale: float
+    bands: Weights
     stem: Layer
     body: Sequence[Layer]
     hidden: Layer
@@ -58,7 +65,7 @@ def build(plan: Plan, *, step: bool, quantized: bool) -> bytes:
     kernel = plan.body[0].weight.shape[2]
     kind = TensorProto.UINT8 if quantized else TensorProto.FLOAT
     hidden, scale = graph.entry(plan.input_scale), plan.input_scale
-    hidden, scale = graph.conv(hidden, scale, plan.stem, relu=True), _scale(plan.stem)
+    hidden, scale = graph.conv(hidden, scale, plan.stem, relu=True, bands=plan.bands), _scale(plan.stem)
     pieces: list[str] = [""] * len(plan.body)
     if step:
         pieces = [f"taps{n}" for n in range(len(plan.body))]
@@ -112,17 +119,22 @@ class _Graph:
         return content
 
     def entry(self, scale: float) -> str:
-        """The input as it flows: bytes, or their float values."""
-        return "x" if self._quantized else self._dequantized("x", scale, 0)
+        """The input as it flows: bytes, STEM_COPIES times, or their float values."""
+        if not self._quantized:
+            return self._dequantized("x", scale, 0)
+        self.node("Concat", ["x"] * STEM_COPIES, ["copies"], axis=1)
+        return "copies"
 
-    def conv(self, name: str, in_scale: float, layer: Layer, *, relu: bool, piece: str = "") -> str:
+    def conv(
+        self, name: str, in_scale: float, layer: Layer, *, relu: bool, piece: str = "", bands: Weights | None = None
+    ) -> str:
         """A layer's convolution; in the step graph a product with the taps `piece` and the present second."""
         if piece:
             joined = self._name("joined")
             self.node("Concat", [piece, name], [joined], axis=1)
             name = joined
         value = self._dequantized(name, in_scale, 0) if self._quantized else name
-        weight, bias = self._weights(layer, in_scale)
+        weight, bias = self._weights(layer, in_scale, bands)
         out = self._name("conv")
         if self._step:
             self.node("Gemm", [value, weight, bias], [out], transB=1)
@@ -184,15 +196,20 @@ class _Graph:
     def constant(self, name: str, values: Sequence[int]) -> str:
         return self._tensor(name, np.array(values, np.int64))
 
-    def _weights(self, layer: Layer, in_scale: float) -> tuple[str, str]:
+    def _weights(self, layer: Layer, in_scale: float, bands: Weights | None) -> tuple[str, str]:
         weight = layer.weight
         if self._step:  # taps side by side, oldest first, as the ring hands them over
             weight = weight.transpose(0, 2, 1).reshape(len(weight), -1)
         if not self._quantized:
             return self._tensor(self._name("weight"), weight), self._tensor(self._name("bias"), layer.bias)
-        scale = weight_scales(layer.weight)
-        shape = (-1,) + (1,) * (weight.ndim - 1)
-        levels = self._tensor(self._name("weight"), np.rint(weight / scale.reshape(shape)).astype(np.int8))
+        if bands is None:
+            scale = weight_scales(layer.weight)
+            whole = np.rint(weight / scale.reshape(-1, *[1] * (weight.ndim - 1)))
+        else:
+            sums, scale = stem_levels(layer.weight, bands)
+            parts = [(sums + n) // STEM_COPIES for n in range(STEM_COPIES)]  # their sum is the whole (Hermite)
+            whole = np.concatenate(parts, axis=1).reshape(len(weight), -1, *weight.shape[2:])
+        levels = self._tensor(self._name("weight"), whole.astype(np.int8))
         bias_scale = (scale * np.float32(in_scale)).astype(np.float32)
         bias = self._tensor(self._name("bias"), np.rint(layer.bias / bias_scale).astype(np.int32))
         return self._dequantized_rows(levels, scale, np.int8), self._dequantized_rows(bias, bias_scale, np.int32)
@@ -243,3 +260,14 @@ def weight_scales(weight: Weights, limit: int = WEIGHT_LIMIT) -> Weights:
     largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
     scales: Weights = (np.maximum(largest, 1e-6) / limit).astype(np.float32)
     return scales
+
+
+def stem_levels(weight: Weights, bands: Weights) -> tuple[NDArray[np.int64], Weights]:
+    """The stem's weights (out, feature, 1) as whole numbers (out, feature) of a step of each channel (out,).
+
+    Where a signal reaches into a band the finer ones are full, and their errors would add up. So it is not a weight but
+    the sum up to each band that is rounded; a weight is the difference of two.
+    """
+    scale = weight_scales(weight, WEIGHT_LIMIT * STEM_COPIES - 1)
+    sums = np.rint((weight[:, :, 0] / scale[:, None]) @ bands.T)
+    return np.rint(sums @ np.linalg.inv(bands).T).astype(np.int64), scale

@@ -8,9 +8,10 @@ from torch.nn import functional
 from network import recipe
 from network.blocks import Rectified, Residual, Way, rows
 from network.exact_sums import settled
-from network.graphs import OUT_LIMIT, WEIGHT_LIMIT, Layer, Plan
+from network.graphs import OUT_LIMIT, WEIGHT_LIMIT, Layer, Plan, stem_levels
 
 INPUT_SCALE = 1 / 255
+BANDS = recipe.bands()
 HEADROOM_QUANTILE = 0.9999
 
 
@@ -38,15 +39,19 @@ class Network(nn.Module):  # type: ignore[misc]
             self.out.bias.fill_(0.5)
             self.out.bias[:appliances] = -3.0
 
-    def forward(self, x: Tensor, seen: list[Tensor] | None = None, every_s: int = 1) -> Tensor:
-        """Outputs, computed in the number format of x; what is quantized in the artifact is appended to `seen`.
+    def forward(
+        self, x: Tensor, seen: list[Tensor] | None = None, every_s: int = 1, form: torch.dtype = torch.float32
+    ) -> Tensor:
+        """Outputs, computed in the number format `form`; what is quantized in the artifact is appended to `seen`.
 
+        The first layer is in float32 where quantization is simulated: bfloat16 has fewer bits than its weights.
         With `every_s` (a power of two, t a multiple of it) only those of seconds every_s - 1, 2 * every_s - 1, …: the
         same numbers at a fraction of the work, since a layer reckons only the seconds that a later one looks at.
         """
         keep = seen.append if seen is not None else _ignore
         steps = [float(s) for s in self.scales]
-        h = Rectified.apply(rows(x), *self._weights(self.stem, x), steps[0])
+        first = torch.float32 if steps[0] else form
+        h = Rectified.apply(rows(x.to(first)), *self._weights(self.stem, first), steps[0]).to(form)
         keep(h)
         apart_s = 1
         for n, conv in enumerate(self.body):
@@ -54,14 +59,19 @@ class Network(nn.Module):  # type: ignore[misc]
             if apart_s < every_s and apart_s == conv.dilation[0]:
                 stride, apart_s = 2, 2 * apart_s
             way = Way(reach, stride, steps[1 + 2 * n], steps[2 + 2 * n], seen)
-            h = Residual.apply(h, *self._weights(conv, x), way)
+            h = Residual.apply(h, *self._weights(conv, form), way)
             keep(h)
-        h = Rectified.apply(h, *self._weights(self.hidden, x), steps[-1])
+        h = Rectified.apply(h, *self._weights(self.hidden, form), steps[-1])
         keep(h)
-        return functional.conv2d(h, *self._weights(self.out, x))[:, :, 0]
+        return functional.conv2d(h, *self._weights(self.out, form))[:, :, 0]
 
     def calibrate(self, x: Tensor) -> None:
-        """Set the activations' steps from what flows on `x`; from then on quantization is simulated."""
+        """Set the activations' steps from what flows on `x`; from then on quantization is simulated.
+
+        A branch less than minus the largest input makes its sum 0, one above the largest sum changes nothing more: its
+        step need not reach further, and is a third of what its range would ask for. The steps of sums are those by
+        which every processor gets the same.
+        """
         self.scales.zero_()
         seen: list[Tensor] = []
         with torch.no_grad():
@@ -70,6 +80,10 @@ class Network(nn.Module):  # type: ignore[misc]
                 signed = 0 < n < len(seen) - 1 and n % 2 == 1
                 size = np.quantile(values.abs().float().numpy().ravel()[::7], HEADROOM_QUANTILE)
                 self.scales[n] = max(float(size), 1e-3) / (127 if signed else 255)
+            before, branch, joined = self.scales[0:-3:2], self.scales[1:-2:2], self.scales[2:-1:2]
+            branch.copy_(torch.minimum(branch, torch.maximum(before, joined) * 255 / 127))
+        steps = [step for layer in settled(self.plan()).body for step in (layer.scale, layer.joined_scale)]
+        self.scales[1:-1] = torch.tensor(steps)
 
     def freeze_body(self) -> None:
         """Train the last two layers alone from now on."""
@@ -77,28 +91,25 @@ class Network(nn.Module):  # type: ignore[misc]
         self.body.requires_grad_(False)
 
     def plan(self) -> Plan:
-        """Weights and steps for the graph builder; those of sums so that every processor gets the same.
-
-        A branch less than minus the largest input makes its sum 0, one above the largest sum changes nothing more: its
-        step need not reach further, and is a third of what its range would ask for.
-        """
+        """Weights and steps for the graph builder."""
         scales = [float(s) for s in self.scales]
-        body = []
-        for n, conv in enumerate(self.body):
-            before, branch, joined = scales[2 * n : 2 * n + 3]
-            body.append(_layer(conv, min(branch, max(before, joined) * 255 / 127), joined))
-        hidden = _layer(self.hidden, scales[-1])
-        return settled(Plan(INPUT_SCALE, _layer(self.stem, scales[0]), body, hidden, _layer(self.out, None)))
+        body = [_layer(c, scales[1 + 2 * n], scales[2 + 2 * n]) for n, c in enumerate(self.body)]
+        stem, hidden = _layer(self.stem, scales[0]), _layer(self.hidden, scales[-1])
+        return Plan(INPUT_SCALE, BANDS, stem, body, hidden, _layer(self.out, None))
 
-    def _weights(self, conv: nn.Conv1d, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Weight and bias in the number format of x, the weight on its grid where quantization is simulated."""
+    def _weights(self, conv: nn.Conv1d, form: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Weight and bias in this number format, the weight on its grid where quantization is simulated."""
         weight = conv.weight
-        if self.scales[0]:
+        if self.scales[0] and conv is self.stem:
+            levels, steps = stem_levels(weight.detach().numpy(), BANDS)
+            on_grid = torch.from_numpy((levels * steps[:, None]).astype(np.float32))
+            weight = weight + (on_grid[:, :, None] - weight).detach()
+        elif self.scales[0]:
             limit = OUT_LIMIT if conv is self.out else WEIGHT_LIMIT
             steps = weight.detach().abs().amax(dim=(1, 2)).clamp_min(1e-6) / limit
             zeros = torch.zeros(len(weight), dtype=torch.int32)
             weight = torch.fake_quantize_per_channel_affine(weight, steps, zeros, 0, -limit, limit)
-        return rows(weight.to(x.dtype)), conv.bias.to(x.dtype)
+        return rows(weight.to(form)), conv.bias.to(form)
 
 
 def loss(y: Tensor, power_w: Tensor, constants: Tensor, weight: Tensor) -> Tensor:

@@ -2,6 +2,9 @@
 
 from dataclasses import asdict, dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge.core.registry import Feature, Preprocessing
 
 CHANNELS = 64
@@ -54,6 +57,13 @@ def preprocessing() -> Preprocessing:
         Feature("rise", 0, 1, float(offset_w), float(step_w)) for offset_w, step_w in ((0, 1), (256, 4), (1280, 32))
     ]
     return Preprocessing(max_fill_s=20, memory_s=MEMORY_S, features=tuple(features))
+
+
+def bands() -> NDArray[np.float32]:
+    """(feature, feature): 1 where the column's feature is the row's, or a finer band of the same signal."""
+    signals = [(f.kind, f.lag_s, f.sign) for f in preprocessing().features]
+    same = np.array([[one == other for other in signals] for one in signals], np.float32)
+    return np.tril(same)
 
 
 def as_entry() -> dict[str, object]:

@@ -36,6 +36,7 @@ def _plan(outputs: int = 4 * APPLIANCES) -> Plan:
 
     return Plan(
         1 / 255,
+        np.eye(FEATURES, dtype=np.float32),
         layer(CHANNELS, FEATURES, 1, 1, 0.01),
         [layer(CHANNELS, CHANNELS, 3, d, 0.02, 0.02) for d in DILATIONS_S],
         layer(CHANNELS, CHANNELS, 1, 1, 0.02),

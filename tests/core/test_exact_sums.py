@@ -20,7 +20,8 @@ Scales = tuple[float, float, float]
 
 def _plan(first: float, *residuals: tuple[float, float]) -> Plan:
     one = Layer(ONE, ONE[0, 0], 1, first)
-    return Plan(1 / 255, one, [Layer(ONE, ONE[0, 0], 1, branch, joined) for branch, joined in residuals], one, one)
+    body = [Layer(ONE, ONE[0, 0], 1, branch, joined) for branch, joined in residuals]
+    return Plan(1 / 255, ONE[0], one, body, one, one)
 
 
 def _each(plan: Plan) -> list[Scales]:
