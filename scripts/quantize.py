@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("models"), help="the models folder (models)")
     parser.add_argument("--fp32", type=Path, help="folder of the fp32 twins (the models folder's name + -fp32)")
     parser.add_argument("--id", default="home13", help="the model's id (home13)")
-    parser.add_argument("--version", default="7", help="the model's version (7)")
+    parser.add_argument("--version", default="8", help="the model's version (8)")
     parser.add_argument("--test", type=Path, help="a home with mains_w and <Appliance>_w at 1 s to measure on")
     arguments = parser.parse_args()
     saved = torch.load(arguments.checkpoint, weights_only=True)

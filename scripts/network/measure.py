@@ -106,14 +106,14 @@ def _fit(
 def _standby_w(appliance: Appliance, kinds: Sequence[Sequence[NDArray[np.float32]]]) -> float:
     """The median while off where that is much of what it draws in known homes in all, else 0: few watts say little.
 
-    The lesser of that of known homes and that of the unknown ones that have any: too much is too much all day.
+    Half way between that of known homes and that of the unknown ones that have any: no home's is missed by far.
     """
     off_w = [[w[w < appliance.on_threshold_w] for w in homes] for homes in kinds]
     medians_w = [np.array([np.median(w) for w in homes if len(w)]) for homes in off_w]
     some_w = [float(np.median(of_homes[of_homes > 0])) for of_homes in medians_w if (of_homes > 0).any()]
     if not some_w or np.median(medians_w[0]) <= STANDBY_SHARE * np.nanmean(np.concatenate(kinds[0])):
         return 0.0
-    return round(min(some_w), 1)
+    return round(float(np.mean(some_w)), 1)
 
 
 def _switched(appliance: Appliance, p_on: list[NDArray[np.float32]], true: list[NDArray[np.bool_]]) -> Appliance:

@@ -49,7 +49,7 @@ def resting_at(home: Recording, standby_w: float) -> Recording:
 
 
 def test_levels_and_stand_by_serve_homes_of_both_kinds(fitted: tuple[Appliance, ...]) -> None:
-    assert fitted[MICROWAVE].standby_w == 1.0
+    assert fitted[MICROWAVE].standby_w == 2.5
     assert [a.name for a in fitted] == [t.name for t in TARGETS]
     assert all(0 < a.off_level < a.on_level < 1 for a in fitted)
     assert len({a.on_level for a in fitted}) > 1

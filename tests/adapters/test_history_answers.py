@@ -16,7 +16,7 @@ _FLOATS = st.floats(allow_nan=False, width=64)
 _COLUMNS = ["time", *fields("appliance")]
 _ROW = st.tuples(
     _FLOATS, st.none() | _FLOATS, st.just(0.5), st.none(), st.booleans(), st.none() | st.booleans(),
-    st.sampled_from(["home13-7", "home13-7", None, "a" * 40]), st.none() | _FLOATS,
+    st.sampled_from(["home13-8", "home13-8", None, "a" * 40]), st.none() | _FLOATS,
 )  # fmt: skip
 
 
