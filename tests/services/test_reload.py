@@ -30,7 +30,7 @@ def _edit(models: Path, **changes: str) -> None:
 
 def _reloaded(streams: Streams, service: Service, how: str) -> None:
     service.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: str(streams.services()["infer"]["reload"]).startswith(how))
+    wait_until(lambda: str(streams.services().get("infer", {}).get("reload")).startswith(how))
 
 
 def _feed(streams: Streams, first_s: int, count: int) -> None:
