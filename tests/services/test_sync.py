@@ -69,6 +69,22 @@ def test_the_running_hour_is_filled_up_to_what_is_sent_live(config: Config, infl
     assert same(influx, central)
 
 
+def test_a_second_that_came_late_or_was_held_is_there_long_before_its_hour_ends(
+    config: Config, influx: Influx, central: Influx
+) -> None:
+    wait_until(lambda: now_ms() % 3_600_000 > 30_000, 60)  # in a new hour the one before is compared
+    late_s, held_s = now_ms() // 1000 - 6, now_ms() // 1000 - 5
+    fill(influx, [late_s - 1, held_s, held_s + 1])
+    with Faulty(central_url(central)) as faulty:
+        sync = sync_of(to_central(config, faulty.url))
+        finish(sync)
+        assert same(influx, central)
+        fill(influx, [late_s, held_s], seed=7)
+        wait_until(lambda: turn(sync) and same(influx, central), 20)
+        each = _written(faulty.seen)
+        assert len(each) == len(set(each)) == count(influx, "mains") + count(influx, "appliance") + 4  # held: twice
+
+
 FAULTS = {
     "cut in mid-body": lambda faulty: faulty.cut_body(only=WRITE, times=2),
     "answer cut off": lambda faulty: faulty.cut_answer(times=2),
