@@ -19,7 +19,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from network import artifact, recipe
-from network.data import CALIBRATION_DAYS, OWN_DAYS, HomePool, Recording, own, record, slowed
+from network.data import CALIBRATION_DAYS, OWN_DAYS, WINTERS, HomePool, Recording, record, slowed, winters
+from network.intervals import with_intervals
 from network.measure import fit, score
 from network.model import Network
 
@@ -49,7 +50,7 @@ def main() -> None:
         pool = HomePool(16, recipe.TARGETS)
         pool.refresh(16)
         network.calibrate(torch.from_numpy(pool.batch(12, 12288, 1)[0]) / 255)
-    known = own(OWN_DAYS, CALIBRATION_DAYS)
+    known = winters()
     unknown = [_other(seed) for seed in CALIBRATION_SEEDS]
     training = {
         "steps": saved["progress"]["step"],
@@ -58,6 +59,7 @@ def main() -> None:
         "seeds": f"1000..{saved['progress']['next_seed'] - 1}",
         "own_days": f"the shipped home on {OWN_DAYS} days after its file's",
         "calibration_days": f"the {CALIBRATION_DAYS} days of it after those",
+        "interval_days": f"those days of {WINTERS} years",
         "calibration_seeds": f"{CALIBRATION_SEEDS.start}..{CALIBRATION_SEEDS.stop - 1}",
         "data": "scripts/simulated_home",
         "licence": "Apache-2.0",
@@ -67,7 +69,7 @@ def main() -> None:
     facts = {"id": arguments.id, "version": arguments.version, **recipe.as_entry(), "training": training}
     for folder, quantized in ((arguments.out, True), (arguments.fp32 or twins_dir(arguments.out), False)):
         model = artifact.write(folder, plan, facts, artifact.uncalibrated(recipe.TARGETS), {}, quantized=quantized)
-        appliances = fit(model, [known], unknown, levels_of=appliances)
+        appliances = with_intervals(model, fit(model, known[:1], unknown, levels_of=appliances), known)
         model = artifact.write(folder, plan, facts, appliances, {}, quantized=quantized)
         if test is not None:
             measured[quantized] = score(model, test)

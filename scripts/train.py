@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from network import artifact, real, recipe
 from network.data import OWN_DAYS, HomePool, own_days
+from network.intervals import with_intervals
 from network.measure import fit
 from network.model import Network, loss
 from simulated_home import FIRST_TRAINING_SEED
@@ -130,7 +131,7 @@ def redd(arguments: argparse.Namespace) -> None:
     facts = {"id": "redd", "version": "1", **recipe.as_entry(), "training": training}
     plan = trainer.network.plan()
     model = artifact.write(arguments.out, plan, facts, artifact.uncalibrated(targets), {}, quantized=True)
-    artifact.write(arguments.out, plan, facts, fit(model, tuned), {}, quantized=True)
+    artifact.write(arguments.out, plan, facts, with_intervals(model, fit(model, tuned), tuned), {}, quantized=True)
     print(f"nilm-edge evaluate HOUSE.parquet --models {arguments.out}")
 
 

@@ -20,6 +20,8 @@ year alone the network learns the days by heart."""
 CALIBRATION_DAYS = 91
 """Days after these to fit constants on: the file's season, three years on and a month more on either side, as how often
 an appliance is on is in its probability."""
+WINTERS = 3
+"""Years in which the intervals are fitted to that season: how much of a month they cover differs between years."""
 ALL_APPLIANCES = 0.15
 """Share of training homes that have every appliance."""
 SLOW_METERS, SLOWEST_S = 0.4, 10.0
@@ -58,6 +60,13 @@ def own_days(first: int, days: int) -> list[Recording]:
     home = own(first, days)
     at = range(0, len(home.mains_w), DAY_S)
     return [Recording(home.mains_w[a : a + DAY_S], home.appliances_w[a : a + DAY_S]) for a in at]
+
+
+def winters() -> list[Recording]:
+    """The shipped home's CALIBRATION_DAYS after OWN_DAYS, and those of the years after. Wants 19 GB of memory."""
+    home = own(OWN_DAYS, (WINTERS - 1) * 365 + CALIBRATION_DAYS)
+    of_year = [slice(n * 365 * DAY_S, (n * 365 + CALIBRATION_DAYS) * DAY_S) for n in range(WINTERS)]
+    return [Recording(home.mains_w[days].copy(), home.appliances_w[days].copy()) for days in of_year]
 
 
 def slowed(mains_w: NDArray[np.float32], interval_s: float, *, averaged: bool = False) -> NDArray[np.float32]:

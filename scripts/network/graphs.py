@@ -206,8 +206,8 @@ class _Graph:
             scale = weight_scales(layer.weight)
             whole = np.rint(weight / scale.reshape(-1, *[1] * (weight.ndim - 1)))
         else:
-            sums, scale = stem_levels(layer.weight, bands)
-            parts = [(sums + n) // STEM_COPIES for n in range(STEM_COPIES)]  # their sum is the whole (Hermite)
+            wide, scale = stem_levels(layer.weight, bands)
+            parts = [(wide + n) // STEM_COPIES for n in range(STEM_COPIES)]  # their sum is the wide one (Hermite)
             whole = np.concatenate(parts, axis=1).reshape(len(weight), -1, *weight.shape[2:])
         levels = self._tensor(self._name("weight"), whole.astype(np.int8))
         bias_scale = (scale * np.float32(in_scale)).astype(np.float32)

@@ -12,7 +12,7 @@ from edge.adapters.onnx_model import OnnxModel
 from edge.core.disaggregator import Disaggregator
 from edge.core.features import Encoder
 from edge.core.hysteresis import Rule, State, sweep
-from edge.core.metrics import SLACK_W, Score, Tally, rates_of
+from edge.core.metrics import Score, Tally, rates_of
 from edge.core.physics import Decoder
 from edge.core.registry import Appliance
 from network.data import Recording
@@ -25,11 +25,7 @@ POWER_SHARES = tuple(n / 100 for n in range(84, 107))
 CERTAIN_P = (0.5, 0.67, 0.8, 1.0)
 """From which probability on a run is said to draw all that it would."""
 STANDBY_SHARE = 0.1
-COVERAGE = 0.9
 PART_S = 1 << 15
-TAILS = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
-"""The interval tail of these is taken with which what covers enough is narrowest."""
-WIDEST, HALVINGS = 100.0, 14
 NEWTON_STEPS, CONVERGED = 25, 1e-7
 
 
@@ -51,13 +47,13 @@ def fit(
 ) -> tuple[Appliance, ...]:
     """The appliances with their constants fitted to homes that the network knows and to homes that it does not.
 
-    p_on is calibrated in known homes (Platt), the unit of power is theirs, and intervals are to cover in them (split
-    conformal). The on and off levels are those of the best mean F1 of known and unknown homes, or those of other
-    appliances, as a twin's are: what differs is then its rounding, not which levels were found. Stand-by serves both.
+    p_on is calibrated in known homes (Platt), and the unit of power is theirs. The on and off levels are those of the
+    best mean F1 of known and unknown homes, or those of other appliances, as a twin's are: what differs is then its
+    rounding, not which levels were found. Stand-by serves both. Intervals are fitted after this (intervals.py).
     """
     count = len(model.spec.appliances)
     kinds = [homes for homes in (known, unknown) if homes]
-    outputs = [np.concatenate([_outputs(model, home.mains_w) for home in homes]) for homes in kinds]
+    outputs = [np.concatenate([outputs_of(model, home.mains_w) for home in homes]) for homes in kinds]
     watts = [np.concatenate([h.appliances_w for h in homes]) for homes in kinds]
     heads = ([y[:, n::count] for y in outputs] for n in range(count))
     true_w = ([w[:, n] for w in watts] for n in range(count))
@@ -69,7 +65,7 @@ def fit(
         return tuple(workers.map(_fit, resting, heads, true_w, levels_of or [None] * count))
 
 
-def _outputs(model: OnnxModel, mains_w: NDArray[np.float32]) -> NDArray[np.float32]:
+def outputs_of(model: OnnxModel, mains_w: NDArray[np.float32]) -> NDArray[np.float32]:
     """What the window graph says of a home, in parts that each begin with the history that the model wants."""
     x, history_s = Encoder(model.spec.preprocessing).encode_series(mains_w), model.spec.history_s
     parts = []
@@ -89,18 +85,13 @@ def _fit(
     true = [w >= appliance.on_threshold_w for w in true_w]
     gain, offset = _platt(heads[0][:, 0].astype(np.float64), true[0])
     calibrated = replace(appliance, p_gain=gain, p_offset=offset)
-    p_on = [_p_on(calibrated, y) for y in heads]
+    p_on = [p_on_of(calibrated, y) for y in heads]
     if levels_of is None:
         best = _switched(calibrated, p_on, true)
     else:
         best = replace(calibrated, on_level=levels_of.on_level, off_level=levels_of.off_level)
-    on = _on(best, p_on[0])
-    either = on | true[0]
-    if on.any():
-        best = _scaled(best, heads[0][on], p_on[0][on], true_w[0][on])
-    if not either.any():
-        return best
-    return widened(best, heads[0][either], p_on[0][either], on[either], true_w[0][either])
+    on = on_of(best, p_on[0])
+    return _scaled(best, heads[0][on], p_on[0][on], true_w[0][on]) if on.any() else best
 
 
 def _standby_w(appliance: Appliance, kinds: Sequence[Sequence[NDArray[np.float32]]]) -> float:
@@ -120,7 +111,7 @@ def _switched(appliance: Appliance, p_on: list[NDArray[np.float32]], true: list[
     """The appliance with the on and off levels of the best mean F1, searched as pairs."""
 
     def mean_f1(choice: Appliance) -> float:
-        f1 = [rates_of(_on(choice, p), truth)[0] for p, truth in zip(p_on, true, strict=True) if truth.any()]
+        f1 = [rates_of(on_of(choice, p), truth)[0] for p, truth in zip(p_on, true, strict=True) if truth.any()]
         return float(np.mean(f1)) if f1 else 0.0
 
     def at(on: float, step: float) -> Appliance:
@@ -150,49 +141,13 @@ def _scaled(
     return replace(appliance, power_scale_w=share * appliance.power_scale_w, certain_p=certain_p)
 
 
-def widened(
-    appliance: Appliance,
-    heads: NDArray[np.float32],
-    p_on: NDArray[np.float32],
-    on: NDArray[np.bool_],
-    true_w: NDArray[np.float32],
-) -> Appliance:
-    """The appliance with the narrowest intervals that hold the truth of COVERAGE of these seconds, by bisection over
-    their gain for each tail."""
-    narrowest = replace(appliance, interval_gain=1.0)
-    least_w = np.inf
-    for tail in TAILS:
-        low, high = 0.0, WIDEST
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            tried = replace(appliance, interval_tail=tail, interval_gain=middle)
-            covered, _ = _covered(tried, heads, p_on, on, true_w)
-            low, high = (low, middle) if covered >= COVERAGE else (middle, high)
-        tried = replace(appliance, interval_tail=tail, interval_gain=high)
-        covered, width_w = _covered(tried, heads, p_on, on, true_w)
-        if covered >= COVERAGE and width_w < least_w:
-            narrowest, least_w = tried, width_w
-    return narrowest
-
-
-def _covered(
-    appliance: Appliance,
-    heads: NDArray[np.float32],
-    p_on: NDArray[np.float32],
-    on: NDArray[np.bool_],
-    true_w: NDArray[np.float32],
-) -> tuple[float, float]:
-    """Share of the seconds whose truth the interval holds, and its mean width, W."""
-    values = Decoder([appliance]).values(heads, p_on, on[:, None])[:, 0]
-    inside = (true_w >= values["low_w"] - SLACK_W) & (true_w <= values["high_w"] + SLACK_W)
-    return float(inside.mean()), float(np.mean(values["high_w"] - values["low_w"]))
-
-
-def _p_on(appliance: Appliance, heads: NDArray[np.float32]) -> NDArray[np.float32]:
+def p_on_of(appliance: Appliance, heads: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The calibrated probability of on (t, 1) of heads (t, HEADS)."""
     return Decoder([appliance]).p_on(heads)
 
 
-def _on(appliance: Appliance, p_on: NDArray[np.float32]) -> NDArray[np.bool_]:
+def on_of(appliance: Appliance, p_on: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """When it is said to be on (t,), of p_on (t, 1)."""
     at_ms = np.arange(len(p_on), dtype=np.int64) * 1000
     on, _ = sweep(Rule.of([appliance]), State.fresh(1, 1), p_on, at_ms)
     return on[:, 0]

@@ -12,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from network.artifact import uncalibrated
 from network.data import Recording, record
-from network.measure import CERTAIN_P, COVERAGE, fit, score, widened
+from network.intervals import COVERAGE, MONTH_DAYS, Seconds, widened, with_intervals
+from network.measure import CERTAIN_P, fit, score
 from network.recipe import TARGETS
 
 from edge.adapters.onnx_model import OnnxModel, load_models
@@ -20,6 +21,9 @@ from edge.core.physics import Decoder
 from edge.core.registry import Appliance
 
 DAYS = 0.5
+DAY = 400
+"""Seconds a day in which the kettle below is on or said to be."""
+KETTLE = uncalibrated(TARGETS)[-1]
 MICROWAVE = [t.name for t in TARGETS].index("Microwave")
 
 
@@ -67,7 +71,7 @@ def test_a_twin_is_fitted_at_the_levels_of_its_model(
 
 
 def test_intervals_cover_what_they_were_fitted_on(model: OnnxModel, known: Recording) -> None:
-    alone = fit(model, [known])
+    alone = with_intervals(model, fit(model, [known]), [known])
     model.spec = replace(model.spec, appliances=alone)
     often_on = [s for s in score(model, known) if s.appliance in {"HeatPump", "Fridge"}]
     assert len(often_on) == 2
@@ -75,14 +79,35 @@ def test_intervals_cover_what_they_were_fitted_on(model: OnnxModel, known: Recor
         assert of_appliance.interval_coverage == pytest.approx(COVERAGE, abs=0.03)
 
 
+def seconds_of(really_on: NDArray[np.bool_], p_on: float, power: NDArray[np.float64]) -> Seconds:
+    """A kettle said to be on at its rated power, give or take a tenth: for sure while it is, else with `p_on`."""
+    logit = np.where(really_on, 9.0, np.log(p_on / (1 - p_on)))
+    ones = np.ones(len(really_on))
+    heads = np.stack([logit, ones, 0.1 * ones, 0.1 * ones], axis=1).astype(np.float32)
+    true_w = np.where(really_on, KETTLE.power_scale_w * power, 0).astype(np.float32)
+    day = np.arange(len(really_on)) // DAY
+    always = np.full(len(really_on), 9000.0)
+    return Seconds(heads, Decoder([KETTLE]).p_on(heads), ones.astype(np.bool_), always, true_w, day)
+
+
 def test_of_intervals_that_cover_enough_the_narrowest_are_taken() -> None:
     """One second in six is not on at all, and p_on says 0.96 there: 0 W joins the interval, or all reach down to it."""
-    kettle = uncalibrated(TARGETS)[-1]
     really_on = np.arange(6000) % 6 > 0
-    logit = np.where(really_on, 9.0, np.log(0.96 / 0.04))
-    heads = np.stack([logit, np.ones(6000), np.full(6000, 0.1), np.full(6000, 0.1)], axis=1).astype(np.float32)
-    true_w = np.where(really_on, kettle.power_scale_w * 1.01, 0).astype(np.float32)
-    p_on = Decoder([kettle]).p_on(heads)
-    chosen = widened(kettle, heads, p_on, np.ones(6000, np.bool_), true_w)
+    chosen = widened(KETTLE, seconds_of(really_on, 0.96, np.full(6000, 1.01)))
     assert chosen.interval_tail == 0.02
     assert chosen.interval_gain == pytest.approx(0.1, abs=0.02)
+
+
+def test_of_intervals_about_as_narrow_those_are_taken_that_cover_as_much_in_each_month() -> None:
+    """Off seconds in the first half only: without them half of the months miss more. Power errs alike in all."""
+    days = 2 * MONTH_DAYS
+    really_on = (np.arange(days * DAY) % 16 > 0) | (np.arange(days * DAY) >= MONTH_DAYS * DAY)
+    power = 1 + 0.1 * np.random.default_rng(0).uniform(-1, 1, days * DAY)
+    chosen = widened(KETTLE, seconds_of(really_on, 0.96, power))
+    assert chosen.interval_tail <= 0.02
+    assert chosen.interval_gain > 0.8
+
+
+def test_without_a_second_on_intervals_stay_as_the_network_has_them() -> None:
+    none = np.zeros(0, np.bool_)
+    assert widened(KETTLE, seconds_of(none, 0.5, np.zeros(0))) == replace(KETTLE, interval_gain=1.0)
