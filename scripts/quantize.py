@@ -19,7 +19,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from network import artifact, recipe
-from network.data import CALIBRATION_DAYS, OWN_DAYS, WINTERS, HomePool, Recording, record, slowed, winters
+from network.data import CALIBRATION_DAYS, OWN_DAYS, HomePool, Recording, record, slowed, winters
 from network.intervals import with_intervals
 from network.measure import fit, score
 from network.model import Network
@@ -41,6 +41,9 @@ def main() -> None:
     parser.add_argument("--fp32", type=Path, help="folder of the fp32 twins (the models folder's name + -fp32)")
     parser.add_argument("--id", default="home13", help="the model's id (home13)")
     parser.add_argument("--version", default="8", help="the model's version (8)")
+    parser.add_argument(
+        "--winters", type=int, default=3, help="years whose winter intervals are fitted to (3: 19 GB of memory; 1: 11)"
+    )
     parser.add_argument("--test", type=Path, help="a home with mains_w and <Appliance>_w at 1 s to measure on")
     arguments = parser.parse_args()
     saved = torch.load(arguments.checkpoint, weights_only=True)
@@ -50,7 +53,7 @@ def main() -> None:
         pool = HomePool(16, recipe.TARGETS)
         pool.refresh(16)
         network.calibrate(torch.from_numpy(pool.batch(12, 12288, 1)[0]) / 255)
-    known = winters()
+    known = winters(max(arguments.winters, 1))
     unknown = [_other(seed) for seed in CALIBRATION_SEEDS]
     training = {
         "steps": saved["progress"]["step"],
@@ -59,7 +62,7 @@ def main() -> None:
         "seeds": f"1000..{saved['progress']['next_seed'] - 1}",
         "own_days": f"the shipped home on {OWN_DAYS} days after its file's",
         "calibration_days": f"the {CALIBRATION_DAYS} days of it after those",
-        "interval_days": f"those days of {WINTERS} years",
+        "interval_days": f"those days of {len(known)} years",
         "calibration_seeds": f"{CALIBRATION_SEEDS.start}..{CALIBRATION_SEEDS.stop - 1}",
         "data": "scripts/simulated_home",
         "licence": "Apache-2.0",

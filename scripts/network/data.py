@@ -20,8 +20,6 @@ year alone the network learns the days by heart."""
 CALIBRATION_DAYS = 91
 """Days after these to fit constants on: the file's season, three years on and a month more on either side, as how often
 an appliance is on is in its probability."""
-WINTERS = 3
-"""Years in which the intervals are fitted to that season: how much of a month they cover differs between years."""
 ALL_APPLIANCES = 0.15
 """Share of training homes that have every appliance."""
 SLOW_METERS, SLOWEST_S = 0.4, 10.0
@@ -62,10 +60,10 @@ def own_days(first: int, days: int) -> list[Recording]:
     return [Recording(home.mains_w[a : a + DAY_S], home.appliances_w[a : a + DAY_S]) for a in at]
 
 
-def winters() -> list[Recording]:
-    """The shipped home's CALIBRATION_DAYS after OWN_DAYS, and those of the years after. Wants 19 GB of memory."""
-    home = own(OWN_DAYS, (WINTERS - 1) * 365 + CALIBRATION_DAYS)
-    of_year = [slice(n * 365 * DAY_S, (n * 365 + CALIBRATION_DAYS) * DAY_S) for n in range(WINTERS)]
+def winters(count: int) -> list[Recording]:
+    """The shipped home's CALIBRATION_DAYS after OWN_DAYS, and those of the years after. Three want 19 GB of memory."""
+    home = own(OWN_DAYS, (count - 1) * 365 + CALIBRATION_DAYS)
+    of_year = [slice(n * 365 * DAY_S, (n * 365 + CALIBRATION_DAYS) * DAY_S) for n in range(count)]
     return [Recording(home.mains_w[days].copy(), home.appliances_w[days].copy()) for days in of_year]
 
 
