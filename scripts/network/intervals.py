@@ -91,15 +91,22 @@ def widened(appliance: Appliance, seconds: Seconds) -> Appliance:
 
 def _narrowest(appliance: Appliance, tail: float, seconds: Seconds) -> _Tried | None:
     """With this tail; None where no gain covers enough."""
+
+    def at(gain: float) -> Appliance:
+        return replace(appliance, interval_tail=tail, interval_gain=gain)
+
     low, high = 0.0, WIDEST
+    inside, width_w = _inside(at(high), seconds)
+    if inside.mean() < COVERAGE:
+        return None
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        tried = replace(appliance, interval_tail=tail, interval_gain=middle)
-        inside, _ = _inside(tried, seconds)
-        low, high = (low, middle) if inside.mean() >= COVERAGE else (middle, high)
-    tried = replace(appliance, interval_tail=tail, interval_gain=high)
-    inside, width_w = _inside(tried, seconds)
-    return _Tried(tried, width_w, _month_off(inside, seconds.day)) if inside.mean() >= COVERAGE else None
+        tried = _inside(at(middle), seconds)
+        if tried[0].mean() >= COVERAGE:
+            high, (inside, width_w) = middle, tried
+        else:
+            low = middle
+    return _Tried(at(high), width_w, _month_off(inside, seconds.day))
 
 
 def _inside(appliance: Appliance, seconds: Seconds) -> tuple[NDArray[np.bool_], float]:
