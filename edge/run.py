@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, TypeVar
 
 from edge.adapters.influx import Influx
 from edge.adapters.processes import free_port, lock, port_is_free
@@ -26,8 +26,9 @@ from edge.stack import Stack, private_config
 from edge.status import live_line, stored_up_to_ms
 from edge.unit import now_ms
 
+_Found = TypeVar("_Found")
 _NEEDED_FREE_MB = 200
-_ALL_THE_WAY_S = 60.0
+_PATIENCE_S = 60.0
 
 
 class CannotRun(NilmError):
@@ -49,7 +50,7 @@ def run(config: Config, data_dir: Path, port: int | None, *, safe: bool = False)
         stack.start_servers()
         note_safe_mode(data_dir, on=safe)
         if safe:
-            _run_safe(stack, stop)
+            _run_safe(stack, started_ms, stop)
             return
         for name in SERVICES:
             stack.start_service(name)
@@ -58,9 +59,9 @@ def run(config: Config, data_dir: Path, port: int | None, *, safe: bool = False)
         if config.homeassistant.enabled:
             stack.start_service("announce")
         stack.start_service("simulate", "--preceding-hour")
-        if _wait_all_the_way(stack, started_ms, stop):
+        if _wait_all_the_way(stack, started_ms, stop) and (page := _wait_for_page(stack, started_ms, stop)):
             took_s = (now_ms() - started_ms) / 1000
-            _say(f"Live after {took_s:.1f} s. The page is at http://127.0.0.1:{stack.config.gateway.port}/")
+            _say(f"Live after {took_s:.1f} s. The page is at {page}")
             _say("Ctrl-C stops everything; nothing is lost.")
             _say_disabled_models(stack)
             _show(stack, stop)
@@ -71,11 +72,12 @@ def run(config: Config, data_dir: Path, port: int | None, *, safe: bool = False)
         holder.close()
 
 
-def _run_safe(stack: Stack, stop: Callable[[], bool]) -> None:
+def _run_safe(stack: Stack, started_ms: int, stop: Callable[[], bool]) -> None:
     for name in ACTIVE:
         stack.start_service(name)
-    _say(f"Safe mode: storage and the page alone, at http://127.0.0.1:{stack.config.gateway.port}/")
-    _say("Nothing is taken in meanwhile. Ctrl-C stops it; start it without --safe to go on.")
+    if page := _wait_for_page(stack, started_ms, stop):
+        _say(f"Safe mode: storage and the page alone, at {page}")
+        _say("Nothing is taken in meanwhile. Ctrl-C stops it; start it without --safe to go on.")
     while not stop():
         stack.supervise()
         time.sleep(0.1)
@@ -140,20 +142,38 @@ def _wait_all_the_way(stack: Stack, started_ms: int, stop: Callable[[], bool]) -
     """Wait until a sample of this start has its prediction in InfluxDB; False where the user stopped it before."""
     influx = Influx.connect(stack.config.influx, influx_token(stack.config))
     building = stack.config.simulator.building
-    end_s = time.monotonic() + _ALL_THE_WAY_S
+
+    def stored() -> bool:
+        return stored_up_to_ms(influx, stack.config, building) >= started_ms
+
+    return bool(_wait_for(stored, "No prediction came through", stack, stop))
+
+
+def _wait_for_page(stack: Stack, started_ms: int, stop: Callable[[], bool]) -> str:
+    """Wait until the gateway of this start says where it answers, and return that; "" where the user stopped it."""
+    streams = Streams.connect(stack.config.redis.url)
+
+    def said() -> str:
+        gateway = streams.services().get("gateway", {})
+        return str(gateway["url"]) if gateway.get("started_ms", 0) >= started_ms else ""
+
+    return _wait_for(said, "The page did not answer", stack, stop) or ""
+
+
+def _wait_for(look: Callable[[], _Found], failing: str, stack: Stack, stop: Callable[[], bool]) -> _Found | None:
+    """What is there at last; None where the user stopped it before, CannotRun when that takes too long."""
+    end_s = time.monotonic() + _PATIENCE_S
     while not stop():
         stack.supervise()
         try:
-            if stored_up_to_ms(influx, stack.config, building) >= started_ms:
-                return True
+            if there := look():
+                return there
         except Unavailable:
             pass  # not there yet
         if time.monotonic() > end_s:
-            raise CannotRun(
-                f"No prediction came through within {_ALL_THE_WAY_S:.0f} s; see the logs in {stack.data_dir / 'log'}."
-            )
+            raise CannotRun(f"{failing} within {_PATIENCE_S:.0f} s; see the logs in {stack.data_dir / 'log'}.")
         time.sleep(0.1)
-    return False
+    return None
 
 
 def _say_disabled_models(stack: Stack) -> None:

@@ -71,7 +71,7 @@ def run(config: Config) -> None:
     alive = Alive(servers[0])
     while not unit.stopping:
         if alive.answers():
-            unit.beat(f"the page is at {servers[0].url}")
+            unit.beat(f"the page is at {servers[0].url}", url=servers[0].url)
         time.sleep(STOP_CHECK_S)
     stopped.set()
     hub.stop()

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import termios
 import time
+from types import TracebackType
+from typing import Self
 
 CTRL_C = b"\x03"
 
 
 class Terminal:
-    """Starts the command; what it shows is read and waited for by pattern."""
+    """Starts the command; what it shows is read and waited for by pattern. Leaving the block ends it."""
 
     def __init__(self, command: list[str]) -> None:
         self._keyboard, screen = os.openpty()
@@ -26,6 +28,14 @@ class Terminal:
         )
         os.close(screen)
         self.shown = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._process.kill()
+        self._process.wait(10)
+        os.close(self._keyboard)
 
     def expect(self, pattern: str, within_s: float) -> re.Match[str]:
         """Wait until the pattern was shown."""
@@ -45,7 +55,6 @@ class Terminal:
         while self._process.poll() is None:
             assert time.monotonic() < end_s, f"still running after {within_s} s:\n{self.shown}"
             self._read()
-        os.close(self._keyboard)
         return self._process.returncode
 
     def _read(self) -> bool:

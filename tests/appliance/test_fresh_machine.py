@@ -1,7 +1,6 @@
 """From a bare Debian to moving numbers with one command, and again, and without root, and the tests."""
 
 import shutil
-import socket
 import time
 import urllib.request
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.adapters.processes import free_port
 from tests.appliance.machine import Machine
 from tests.appliance.terminal import CTRL_C, Terminal
 
@@ -24,29 +24,23 @@ def clone(machine: Machine, bundle: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def run_and_stop(machine: Machine, environment: str, within_s: float) -> float:
     """`make run` until its status line moves and its page answers, then Ctrl-C; seconds until live."""
     port = free_port()
     began_s = time.monotonic()
-    terminal = Terminal(machine.command(f'cd "{CHECKOUT}" && {environment} make run ARGS="--port {port}"'))
-    terminal.expect(rf"http://127\.0\.0\.1:{port}/", within_s)
-    terminal.expect(r"mains -?\d+ W .*window \d+/3600", 10)
-    live_s = time.monotonic() - began_s
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as page:
-        assert b"<html" in page.read()
-    terminal.type(CTRL_C)
-    end_s = time.monotonic() + 5
-    while machine.left_over() and time.monotonic() < end_s:
-        time.sleep(0.05)
-    assert not machine.left_over()
-    terminal.wait(1)
-    assert "Traceback" not in terminal.shown
+    with Terminal(machine.command(f'cd "{CHECKOUT}" && {environment} make run ARGS="--port {port}"')) as terminal:
+        terminal.expect(rf"http://127\.0\.0\.1:{port}/", within_s)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as page:
+            assert b"<html" in page.read()
+        terminal.expect(r"mains -?\d+ W .*window \d+/3600", 10)
+        live_s = time.monotonic() - began_s
+        terminal.type(CTRL_C)
+        end_s = time.monotonic() + 5
+        while machine.left_over() and time.monotonic() < end_s:
+            time.sleep(0.05)
+        assert not machine.left_over()
+        terminal.wait(1)
+        assert "Traceback" not in terminal.shown
     return live_s
 
 
@@ -75,10 +69,10 @@ def test_one_command_from_bare_debian_to_moving_numbers(
 
 def test_a_half_made_environment_is_made_anew(machine: Machine, bundle: Path) -> None:
     clone(machine, bundle)
-    terminal = Terminal(machine.command(f'cd "{CHECKOUT}" && make setup'))
-    terminal.expect("unpacking them", 600)
-    terminal.type(CTRL_C)
-    assert terminal.wait(10) != 0
+    with Terminal(machine.command(f'cd "{CHECKOUT}" && make setup')) as terminal:
+        terminal.expect("unpacking them", 600)
+        terminal.type(CTRL_C)
+        assert terminal.wait(10) != 0
     assert (machine.tree / CHECKOUT[1:] / ".venv/incomplete").exists()
     done = machine.run(f'cd "{CHECKOUT}" && make setup && .venv/bin/nilm-edge --version')
     assert done.returncode == 0, done.stdout
