@@ -51,8 +51,9 @@ class Network:
 class Appliance:
     """One appliance's constants.
 
-    p_on = sigmoid(p_gain * logit + p_offset) (Platt 1999); the power heads count in `power_scale_w`; the interval's
-    half-widths are stretched by `interval_gain` (split conformal) and end at 0 W where p_on leaves `interval_tail`.
+    p_on = sigmoid(p_gain * logit + p_offset) (Platt 1999), and 0 where the power head says less than `least_w`, which
+    it draws at least; the power heads count in `power_scale_w`; the interval's half-widths are stretched by
+    `interval_gain` (split conformal) and end at 0 W where p_on leaves `interval_tail`.
     While on with p_on under `certain_p` it is said to draw as much less: a doubtful run costs less if it is none.
     While off it is said to draw `standby_w`, which nobody can see in the mains: the median of where it was fitted.
     """
@@ -70,6 +71,7 @@ class Appliance:
     interval_tail: float
     certain_p: float
     standby_w: float
+    least_w: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,7 @@ def _appliance(entry: object, at: str) -> Appliance:
         _number(given["interval_tail"], f"{at}.interval_tail", 0, 0.5),
         _number(given["certain_p"], f"{at}.certain_p", 1e-3, 1),
         _number(given["standby_w"], f"{at}.standby_w", 0, on_threshold_w),
+        _number(given["least_w"], f"{at}.least_w", 0, 1e6),
     )
 
 

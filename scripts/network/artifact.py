@@ -28,6 +28,7 @@ def uncalibrated(targets: Sequence[Target]) -> tuple[Appliance, ...]:
             interval_tail=0.05,
             certain_p=0.5,
             standby_w=0.0,
+            least_w=0.0,
         )
         for target in targets
     )

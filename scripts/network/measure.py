@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from itertools import repeat
 from multiprocessing import get_context
 
 import numpy as np
@@ -24,6 +25,8 @@ POWER_SHARES = tuple(n / 100 for n in range(84, 107))
 """Shares of the recipe's unit of the power head: where runs are often mistaken, less is nearer the truth."""
 CERTAIN_P = (0.5, 0.67, 0.8, 1.0)
 """From which probability on a run is said to draw all that it would."""
+LEAST_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""What of the recipe's unit an appliance draws at least while on: in quarters, for homes differ."""
 STANDBY_SHARE = 0.1
 PART_S = 1 << 15
 NEWTON_STEPS, CONVERGED = 25, 1e-7
@@ -44,12 +47,14 @@ def fit(
     known: Sequence[Recording],
     unknown: Sequence[Recording] = (),
     levels_of: Sequence[Appliance] | None = None,
+    least_shares: Sequence[float] = (0.0,),
 ) -> tuple[Appliance, ...]:
     """The appliances with their constants fitted to homes that the network knows and to homes that it does not.
 
-    p_on is calibrated in known homes (Platt), and the unit of power is theirs. The on and off levels are those of the
-    best mean F1 of known and unknown homes, or those of other appliances, as a twin's are: what differs is then its
-    rounding, not which levels were found. Stand-by serves both. Intervals are fitted after this (intervals.py).
+    p_on is calibrated in known homes (Platt), and the unit of power is theirs. The on and off levels, and the least
+    power of `least_shares` of the unit, are those of the best mean F1 of known and unknown homes, or those of other
+    appliances, as a twin's are: what differs is then its rounding, not which levels were found. Stand-by serves both
+    kinds. Intervals are fitted after this (intervals.py).
     """
     count = len(model.spec.appliances)
     kinds = [homes for homes in (known, unknown) if homes]
@@ -62,7 +67,7 @@ def fit(
         for n, appliance in enumerate(model.spec.appliances)
     )
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
-        return tuple(workers.map(_fit, resting, heads, true_w, levels_of or [None] * count))
+        return tuple(workers.map(_fit, resting, heads, true_w, levels_of or [None] * count, repeat(least_shares)))
 
 
 def outputs_of(model: OnnxModel, mains_w: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -80,18 +85,20 @@ def _fit(
     heads: list[NDArray[np.float32]],
     true_w: list[NDArray[np.float32]],
     levels_of: Appliance | None,
+    least_shares: Sequence[float],
 ) -> Appliance:
     """Heads (t, HEADS) and truth (t,) of known homes, then of unknown ones where there are any."""
-    true = [w >= appliance.on_threshold_w for w in true_w]
-    gain, offset = _platt(heads[0][:, 0].astype(np.float64), true[0])
+    gain, offset = _platt(heads[0][:, 0].astype(np.float64), true_w[0] >= appliance.on_threshold_w)
     calibrated = replace(appliance, p_gain=gain, p_offset=offset)
-    p_on = [p_on_of(calibrated, y) for y in heads]
     if levels_of is None:
-        best = _switched(calibrated, p_on, true)
+        tried = [replace(calibrated, least_w=share * appliance.power_scale_w) for share in least_shares]
+        _, best = max((_switched(one, heads, true_w) for one in tried), key=lambda found: found[0])
     else:
-        best = replace(calibrated, on_level=levels_of.on_level, off_level=levels_of.off_level)
-    on = on_of(best, p_on[0])
-    return _scaled(best, heads[0][on], p_on[0][on], true_w[0][on]) if on.any() else best
+        least_w = levels_of.least_w / levels_of.power_scale_w * appliance.power_scale_w
+        best = replace(calibrated, on_level=levels_of.on_level, off_level=levels_of.off_level, least_w=least_w)
+    p_on = p_on_of(best, heads[0])
+    on = on_of(best, p_on)
+    return _scaled(best, heads[0][on], p_on[on], true_w[0][on]) if on.any() else best
 
 
 def _standby_w(appliance: Appliance, kinds: Sequence[Sequence[NDArray[np.float32]]]) -> float:
@@ -107,11 +114,17 @@ def _standby_w(appliance: Appliance, kinds: Sequence[Sequence[NDArray[np.float32
     return round(float(np.mean(some_w)), 1)
 
 
-def _switched(appliance: Appliance, p_on: list[NDArray[np.float32]], true: list[NDArray[np.bool_]]) -> Appliance:
-    """The appliance with the on and off levels of the best mean F1, searched as pairs."""
+def _switched(
+    appliance: Appliance, heads: list[NDArray[np.float32]], true_w: list[NDArray[np.float32]]
+) -> tuple[float, Appliance]:
+    """The best mean F1, and the appliance with the on and off levels that have it, searched as pairs."""
+    p_on = [p_on_of(appliance, y) for y in heads]
+    metered = [np.isfinite(w) for w in true_w]
+    true = [w[some] >= appliance.on_threshold_w for w, some in zip(true_w, metered, strict=True)]
 
     def mean_f1(choice: Appliance) -> float:
-        f1 = [rates_of(on_of(choice, p), truth)[0] for p, truth in zip(p_on, true, strict=True) if truth.any()]
+        parts = zip(p_on, metered, true, strict=True)
+        f1 = [rates_of(on_of(choice, p)[some], truth)[0] for p, some, truth in parts if truth.any()]
         return float(np.mean(f1)) if f1 else 0.0
 
     def at(on: float, step: float) -> Appliance:
@@ -120,7 +133,7 @@ def _switched(appliance: Appliance, p_on: list[NDArray[np.float32]], true: list[
     pairs = [(on, step) for on in ON_LOGITS[::COARSE] for step in OFF_STEPS]
     best_on, step = max(pairs, key=lambda pair: mean_f1(at(*pair)))
     near = [on for on in ON_LOGITS if abs(on - best_on) < COARSE * (ON_LOGITS[1] - ON_LOGITS[0])]
-    return max((at(on, step) for on in near), key=mean_f1)
+    return max(((mean_f1(one), one) for one in (at(on, step) for on in near)), key=lambda found: found[0])
 
 
 def _probability(logit: float) -> float:
@@ -138,7 +151,8 @@ def _scaled(
         for share in POWER_SHARES:
             errors_w[certain_p, share] = float(np.nansum(np.abs(share * power_w - true_w)))
     certain_p, share = min(errors_w, key=errors_w.__getitem__)
-    return replace(appliance, power_scale_w=share * appliance.power_scale_w, certain_p=certain_p)
+    unit_w, least_w = share * appliance.power_scale_w, share * appliance.least_w
+    return replace(appliance, power_scale_w=unit_w, certain_p=certain_p, least_w=least_w)
 
 
 def p_on_of(appliance: Appliance, heads: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 from network.artifact import uncalibrated
 from network.data import Recording, record
 from network.intervals import COVERAGE, MONTH_DAYS, Seconds, widened, with_intervals
-from network.measure import CERTAIN_P, fit, score
+from network.measure import CERTAIN_P, LEAST_SHARES, fit, on_of, p_on_of, score
 from network.recipe import TARGETS
 
 from edge.adapters.onnx_model import OnnxModel, load_models
@@ -68,6 +69,35 @@ def test_a_twin_is_fitted_at_the_levels_of_its_model(
     assert [(a.on_level, a.off_level) for a in of_twin] == [(a.on_level, a.off_level) for a in fitted]
     assert [(a.on_level, a.off_level) for a in own] != [(a.on_level, a.off_level) for a in fitted]
     assert [a.p_gain for a in of_twin] == [a.p_gain for a in own]
+
+
+class Sure:
+    """A network that takes what draws two fifths of a microwave's power for one, as surely as a microwave."""
+
+    def __init__(self, model: OnnxModel) -> None:
+        self.spec = replace(model.spec, appliances=(uncalibrated(TARGETS)[MICROWAVE],))
+        self.power = np.tile(np.repeat([0.0, 1.0, 0.0, 0.4], 60), 40)
+
+    def window(self, x: NDArray[np.uint8]) -> NDArray[np.float32]:
+        assert len(x) == len(self.power)
+        nothing = np.zeros(len(x))
+        return np.stack([np.where(self.power > 0, 3, -6), self.power, nothing, nothing], axis=1).astype(np.float32)
+
+
+def test_what_draws_less_than_an_appliance_at_least_is_not_taken_for_it(model: OnnxModel) -> None:
+    sure = Sure(model)
+    network = cast("OnnxModel", sure)
+    really_on = sure.power == 1
+    watts = np.where(really_on, 1300, 0).astype(np.float32)[:, None]
+    unmetered = Recording(watts[:, 0], np.full_like(watts, np.nan))
+    home = Recording(watts[:, 0], watts)
+    (as_before,) = fit(network, [home])
+    (sized,) = fit(network, [home], [unmetered], least_shares=LEAST_SHARES)
+    (twin,) = fit(network, [home], levels_of=[sized])
+    assert (as_before.least_w, twin) == (0, replace(sized, standby_w=twin.standby_w))
+    assert sized.least_w == 0.5 * sized.power_scale_w
+    heads = sure.window(np.zeros((len(really_on), 1), np.uint8))
+    assert (on_of(sized, p_on_of(sized, heads)) == really_on).all()
 
 
 def test_intervals_cover_what_they_were_fitted_on(model: OnnxModel, known: Recording) -> None:

@@ -48,7 +48,7 @@ def _entry(model_id: str, appliance: str) -> dict[str, Any]:
     feature = {"kind": "level", "lag_s": 0, "sign": 1, "offset_w": 0.0, "step_w": 8.0}
     numbers = {"on_threshold_w": 10, "power_scale_w": 1000, "p_gain": 1, "p_offset": 0, "on_level": 0.5}
     numbers |= {"off_level": 0.4, "min_on_s": 0, "min_off_s": 0, "interval_gain": 1, "interval_tail": 0.05}
-    numbers |= {"certain_p": 0.5, "standby_w": 0}
+    numbers |= {"certain_p": 0.5, "standby_w": 0, "least_w": 0}
     return {
         "id": model_id,
         "version": "1",

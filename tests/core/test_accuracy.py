@@ -8,7 +8,7 @@ from edge.core.metrics import Tally
 from edge.core.prediction import COLUMN
 from edge.core.registry import Appliance
 
-OVEN = Appliance("Oven", 30.0, 100.0, 1.0, 0.0, 0.5, 0.4, 0, 0, 1.0, 0.05, 0.5, 0.0)
+OVEN = Appliance("Oven", 30.0, 100.0, 1.0, 0.0, 0.5, 0.4, 0, 0, 1.0, 0.05, 0.5, 0.0, 0.0)
 
 
 def test_parts_of_hours_come_to_what_an_evaluation_says() -> None:

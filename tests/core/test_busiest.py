@@ -5,7 +5,7 @@ from edge.core.prediction import COLUMN, Column, PredictionTable
 from edge.core.registry import Appliance
 
 HOUR_MS = 3_600_000
-KETTLE = Appliance("Kettle", 1000.0, 100.0, 1.0, 0.0, 0.5, 0.4, 0, 0, 1.0, 0.05, 0.5, 0.0)
+KETTLE = Appliance("Kettle", 1000.0, 100.0, 1.0, 0.0, 0.5, 0.4, 0, 0, 1.0, 0.05, 0.5, 0.0, 0.0)
 
 
 def test_it_keeps_the_day_with_most_seconds_on() -> None:

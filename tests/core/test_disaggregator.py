@@ -23,7 +23,8 @@ FEATURES += (Feature("level", 0, 1, 0.0, 16.0), Feature("rise", 0, 1, 0.0, 16.0)
 
 def _spec(model_id: str, names: Sequence[str]) -> ModelSpec:
     appliances = tuple(
-        Appliance(n, 10.0, 10.0 * k + 5, 0.1, -1.0, 0.5, 0.4, 4, 3, 1.0, 0.05, 0.5, 0.0) for k, n in enumerate(names)
+        Appliance(name, 10.0, 10.0 * n + 5, 0.1, -1.0, 0.5, 0.4, 4, 3, 1.0, 0.05, 0.5, 0.0, 0.0)
+        for n, name in enumerate(names)
     )
     return ModelSpec(
         model_id,

@@ -16,7 +16,7 @@ from edge.core.registry import Appliance
 
 THRESHOLDS_W = (10.0, 0.0, 500.0)
 APPLIANCES = [
-    Appliance(f"A{n}", threshold_w, 100.0, 1.0, 0.0, 0.5, 0.4, 0, 0, 1.0, 0.05, 0.5, 0.0)
+    Appliance(f"A{n}", threshold_w, 100.0, 1.0, 0.0, 0.5, 0.4, 0, 0, 1.0, 0.05, 0.5, 0.0, 0.0)
     for n, threshold_w in enumerate(THRESHOLDS_W)
 ]
 DAY_MS = 86_400_000

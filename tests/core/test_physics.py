@@ -19,8 +19,8 @@ def _values(rows: list[tuple[float, float, float]]) -> np.ndarray:
     return values
 
 
-def _appliance(name: str, standby_w: float = 0.0, certain_p: float = 0.5) -> Appliance:
-    return Appliance(name, 10.0, 1000.0, 2.0, -1.0, 0.5, 0.4, 0, 0, 1.5, 0.05, certain_p, standby_w)
+def _appliance(name: str, standby_w: float = 0.0, certain_p: float = 0.5, least_w: float = 0.0) -> Appliance:
+    return Appliance(name, 10.0, 1000.0, 2.0, -1.0, 0.5, 0.4, 0, 0, 1.5, 0.05, certain_p, standby_w, least_w)
 
 
 @given(ROWS, MAINS)
@@ -70,6 +70,12 @@ def test_outputs_become_calibrated_numbers() -> None:
     assert values["power_w"].tolist() == [2000.0, 0.0]
     assert np.allclose(values["low_w"], [1850.0, 0.0])
     assert np.allclose(values["high_w"], [2300.0, 0.0])
+
+
+def test_an_appliance_is_not_on_with_less_than_it_draws_at_least() -> None:
+    y = np.array([[3.0, power, 0.1, 0.2] for power in (-1.0, 0.59, 0.6, 0.61)], np.float32)
+    p_on = Decoder([_appliance("Microwave", least_w=600.5)]).p_on(y)[:, 0]
+    assert p_on.tolist() == [0, 0, 0, Decoder([_appliance("Microwave")]).p_on(y)[3, 0]]
 
 
 def test_a_doubtful_run_draws_less_and_never_more_than_the_power_head_says() -> None:

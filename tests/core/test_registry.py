@@ -20,6 +20,7 @@ APPLIANCE: dict[str, Any] = {
     "interval_gain": 1.0,
     "interval_tail": 0.05,
     "certain_p": 0.5,
+    "least_w": 0,
     "standby_w": 1.5,
 }
 ENTRY: dict[str, Any] = {
