@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from network import artifact, real, recipe
 from network.data import OWN_DAYS, HomePool, own_days
 from network.intervals import with_intervals
-from network.measure import LEAST_SHARES, fit
+from network.measure import fit
 from network.model import Network, loss
 from simulated_home import FIRST_TRAINING_SEED
 
@@ -138,7 +138,7 @@ def redd(arguments: argparse.Namespace) -> None:
     facts = {"id": "redd", "version": "1", **recipe.as_entry(), "training": training}
     plan = trainer.network.plan()
     model = artifact.write(arguments.out, plan, facts, artifact.uncalibrated(targets), {}, quantized=True)
-    constants = fit(model, tuned, homes, least_shares=LEAST_SHARES)  # sizes that suit one house alone suit no other
+    constants = fit(model, tuned, sized=recipe.SIZED)
     artifact.write(arguments.out, plan, facts, with_intervals(model, constants, tuned), {}, quantized=True)
     print(f"nilm-edge evaluate HOUSE.parquet --models {arguments.out}")
 

@@ -1,9 +1,8 @@
 """Measuring: the shipped models on recordings of homes, and the constants that are fitted to such measurements."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from itertools import repeat
 from multiprocessing import get_context
 
 import numpy as np
@@ -26,7 +25,7 @@ POWER_SHARES = tuple(n / 100 for n in range(84, 107))
 CERTAIN_P = (0.5, 0.67, 0.8, 1.0)
 """From which probability on a run is said to draw all that it would."""
 LEAST_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""What of the recipe's unit an appliance draws at least while on: in quarters, for homes differ."""
+"""What of its unit an appliance draws at least while on: in quarters, for the next home's differs."""
 STANDBY_SHARE = 0.1
 PART_S = 1 << 15
 NEWTON_STEPS, CONVERGED = 25, 1e-7
@@ -47,14 +46,14 @@ def fit(
     known: Sequence[Recording],
     unknown: Sequence[Recording] = (),
     levels_of: Sequence[Appliance] | None = None,
-    least_shares: Sequence[float] = (0.0,),
+    sized: Collection[str] = (),
 ) -> tuple[Appliance, ...]:
     """The appliances with their constants fitted to homes that the network knows and to homes that it does not.
 
-    p_on is calibrated in known homes (Platt), and the unit of power is theirs. The on and off levels, and the least
-    power of `least_shares` of the unit, are those of the best mean F1 of known and unknown homes, or those of other
-    appliances, as a twin's are: what differs is then its rounding, not which levels were found. Stand-by serves both
-    kinds. Intervals are fitted after this (intervals.py).
+    p_on is calibrated in known homes (Platt), and the unit of power is theirs. The on and off levels are those of the
+    best mean F1 of known and unknown homes, or those of other appliances, as a twin's are: what differs is then its
+    rounding, not which levels were found. The names in `sized` get their least power with the levels. Stand-by serves
+    both kinds of homes. Intervals are fitted after this (intervals.py).
     """
     count = len(model.spec.appliances)
     kinds = [homes for homes in (known, unknown) if homes]
@@ -66,8 +65,9 @@ def fit(
         replace(appliance, standby_w=_standby_w(appliance, [[h.appliances_w[:, n] for h in homes] for homes in kinds]))
         for n, appliance in enumerate(model.spec.appliances)
     )
+    shares = (LEAST_SHARES if appliance.name in sized else (0.0,) for appliance in model.spec.appliances)
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
-        return tuple(workers.map(_fit, resting, heads, true_w, levels_of or [None] * count, repeat(least_shares)))
+        return tuple(workers.map(_fit, resting, heads, true_w, levels_of or [None] * count, shares))
 
 
 def outputs_of(model: OnnxModel, mains_w: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -88,11 +88,12 @@ def _fit(
     least_shares: Sequence[float],
 ) -> Appliance:
     """Heads (t, HEADS) and truth (t,) of known homes, then of unknown ones where there are any."""
-    gain, offset = _platt(heads[0][:, 0].astype(np.float64), true_w[0] >= appliance.on_threshold_w)
+    true = [w >= appliance.on_threshold_w for w in true_w]
+    gain, offset = _platt(heads[0][:, 0].astype(np.float64), true[0])
     calibrated = replace(appliance, p_gain=gain, p_offset=offset)
     if levels_of is None:
         tried = [replace(calibrated, least_w=share * appliance.power_scale_w) for share in least_shares]
-        _, best = max((_switched(one, heads, true_w) for one in tried), key=lambda found: found[0])
+        _, best = max((_switched(one, heads, true) for one in tried), key=lambda found: found[0])
     else:
         least_w = levels_of.least_w / levels_of.power_scale_w * appliance.power_scale_w
         best = replace(calibrated, on_level=levels_of.on_level, off_level=levels_of.off_level, least_w=least_w)
@@ -115,16 +116,13 @@ def _standby_w(appliance: Appliance, kinds: Sequence[Sequence[NDArray[np.float32
 
 
 def _switched(
-    appliance: Appliance, heads: list[NDArray[np.float32]], true_w: list[NDArray[np.float32]]
+    appliance: Appliance, heads: list[NDArray[np.float32]], true: list[NDArray[np.bool_]]
 ) -> tuple[float, Appliance]:
     """The best mean F1, and the appliance with the on and off levels that have it, searched as pairs."""
     p_on = [p_on_of(appliance, y) for y in heads]
-    metered = [np.isfinite(w) for w in true_w]
-    true = [w[some] >= appliance.on_threshold_w for w, some in zip(true_w, metered, strict=True)]
 
     def mean_f1(choice: Appliance) -> float:
-        parts = zip(p_on, metered, true, strict=True)
-        f1 = [rates_of(on_of(choice, p)[some], truth)[0] for p, some, truth in parts if truth.any()]
+        f1 = [rates_of(on_of(choice, p), truth)[0] for p, truth in zip(p_on, true, strict=True) if truth.any()]
         return float(np.mean(f1)) if f1 else 0.0
 
     def at(on: float, step: float) -> Appliance:

@@ -45,6 +45,9 @@ TARGETS = (
 REAL_TARGETS = tuple(t for t in TARGETS if t.name in ("Fridge", "Microwave", "Dishwasher"))
 """What is labelled in enough real homes to train on."""
 
+SIZED = ("Microwave",)
+"""Which of these have a least power: a beam is there or not, where fridges and dishwashers draw little, too."""
+
 
 def preprocessing() -> Preprocessing:
     """Mains in six bands of falling resolution, export, changes over four lags both ways, the rise over the least."""

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 from network.artifact import uncalibrated
 from network.data import Recording, record
 from network.intervals import COVERAGE, MONTH_DAYS, Seconds, widened, with_intervals
-from network.measure import CERTAIN_P, LEAST_SHARES, fit, on_of, p_on_of, score
+from network.measure import CERTAIN_P, fit, on_of, p_on_of, score
 from network.recipe import TARGETS
 
 from edge.adapters.onnx_model import OnnxModel, load_models
@@ -89,10 +89,9 @@ def test_what_draws_less_than_an_appliance_at_least_is_not_taken_for_it(model: O
     network = cast("OnnxModel", sure)
     really_on = sure.power == 1
     watts = np.where(really_on, 1300, 0).astype(np.float32)[:, None]
-    unmetered = Recording(watts[:, 0], np.full_like(watts, np.nan))
     home = Recording(watts[:, 0], watts)
     (as_before,) = fit(network, [home])
-    (sized,) = fit(network, [home], [unmetered], least_shares=LEAST_SHARES)
+    (sized,) = fit(network, [home], sized=["Microwave"])
     (twin,) = fit(network, [home], levels_of=[sized])
     assert (as_before.least_w, twin) == (0, replace(sized, standby_w=twin.standby_w))
     assert sized.least_w == 0.5 * sized.power_scale_w
