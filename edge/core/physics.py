@@ -27,13 +27,15 @@ class Decoder:
         self._certain_p = np.array([a.certain_p for a in appliances])
         self._standby_w = np.array([a.standby_w for a in appliances])
         self._least_w = np.array([a.least_w for a in appliances])
+        self._sized = bool(self._least_w.any())
 
     def p_on(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The calibrated probability of on, (n, appliance), of outputs (n, HEADS * appliance)."""
+        """The calibrated probability of on, (n, appliance), of outputs (n, HEADS * appliance); 0 below `least_w`."""
         count = len(self._scale_w)
         logit = self._p_gain * y[:, :count] + self._p_offset
         p_on: NDArray[np.float32] = (1 / (1 + np.exp(-np.clip(logit, -_LOGIT_LIMIT, _LOGIT_LIMIT)))).astype(np.float32)
-        p_on[np.maximum(y[:, count : 2 * count], 0) * self._scale_w < self._least_w] = 0
+        if self._sized:
+            p_on[np.maximum(y[:, count : 2 * count], 0) * self._scale_w < self._least_w] = 0
         return p_on
 
     def values(self, y: NDArray[np.float32], p_on: NDArray[np.float32], on: NDArray[np.bool_]) -> NDArray[np.void]:
