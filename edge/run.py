@@ -149,15 +149,15 @@ def _wait_all_the_way(stack: Stack, started_ms: int, stop: Callable[[], bool]) -
     return bool(_wait_for(stored, "No prediction came through", stack, stop))
 
 
-def _wait_for_page(stack: Stack, started_ms: int, stop: Callable[[], bool]) -> str:
-    """Wait until the gateway of this start says where it answers, and return that; "" where the user stopped it."""
+def _wait_for_page(stack: Stack, started_ms: int, stop: Callable[[], bool]) -> str | None:
+    """Where the gateway of this start says that it answers, once it does; None where the user stopped it before."""
     streams = Streams.connect(stack.config.redis.url)
 
     def said() -> str:
         gateway = streams.services().get("gateway", {})
         return str(gateway["url"]) if gateway.get("started_ms", 0) >= started_ms else ""
 
-    return _wait_for(said, "The page did not answer", stack, stop) or ""
+    return _wait_for(said, "The page did not answer", stack, stop)
 
 
 def _wait_for(look: Callable[[], _Found], failing: str, stack: Stack, stop: Callable[[], bool]) -> _Found | None:

@@ -31,11 +31,10 @@ class Decoder:
 
     def p_on(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
         """The calibrated probability of on, (n, appliance), of outputs (n, HEADS * appliance); 0 below `least_w`."""
-        count = len(self._scale_w)
-        logit = self._p_gain * y[:, :count] + self._p_offset
+        logit = self._p_gain * y[:, : len(self._scale_w)] + self._p_offset
         p_on: NDArray[np.float32] = (1 / (1 + np.exp(-np.clip(logit, -_LOGIT_LIMIT, _LOGIT_LIMIT)))).astype(np.float32)
         if self._sized:
-            p_on[np.maximum(y[:, count : 2 * count], 0) * self._scale_w < self._least_w] = 0
+            p_on[self._power_w(y) < self._least_w] = 0
         return p_on
 
     def values(self, y: NDArray[np.float32], p_on: NDArray[np.float32], on: NDArray[np.bool_]) -> NDArray[np.void]:
@@ -45,7 +44,7 @@ class Decoder:
         The interval is that of a mixture: 0 W with probability 1 - p_on, else the power head's own.
         """
         heads = y.astype(np.float64).reshape(len(y), HEADS, -1)
-        power_w = np.maximum(heads[:, 1], 0) * self._scale_w
+        power_w = self._power_w(y)
         low_w = power_w - np.maximum(heads[:, 2], 0) * self._scale_w * self._gain
         high_w = power_w + np.maximum(heads[:, 3], 0) * self._scale_w * self._gain
         values = np.zeros(p_on.shape, COLUMN)
@@ -54,6 +53,12 @@ class Decoder:
         values["low_w"] = np.where(on & (p_on > 1 - self._tail), np.maximum(low_w, 0), 0)
         values["high_w"] = np.where(on | (p_on > self._tail), high_w, 0)
         return values
+
+    def _power_w(self, y: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What the power head says, (n, appliance), whether on or off."""
+        count = len(self._scale_w)
+        power_w: NDArray[np.float64] = np.maximum(y[:, count : 2 * count], 0) * self._scale_w
+        return power_w
 
 
 def constrain(values: NDArray[np.void], mains_w: NDArray[np.float64]) -> NDArray[np.float64]:

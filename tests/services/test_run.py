@@ -176,7 +176,7 @@ def test_safe_mode_is_storage_and_the_page_alone(tmp_path: Path) -> None:
     config = ("--config", str(tmp_path / "config.toml"))
     with Appliance(tmp_path, "--safe") as appliance:
         wait_until(lambda: appliance.process.poll() is not None or any("Safe mode" in line for line in appliance.lines))
-        wait_until(lambda: "persist" in appliance.streams.services())
+        wait_until(lambda: {"persist", "gateway"} <= appliance.streams.services().keys())
         running = psutil.Process(appliance.process.pid).children(recursive=True)
         assert len(running) == 5  # mosquitto, Redis, InfluxDB, nilm-persist, nilm-gateway
         assert appliance.get("/live")["live"]
